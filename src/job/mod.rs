@@ -1,0 +1,55 @@
+//! Long work: how it is cancelled and how it says how far it is. Knows no terminal and no model.
+
+mod task;
+
+pub use task::{Task, spawn};
+
+use crate::fault::{Error, Result};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// A request to stop, shared by who asks and who works. Work looks at it between two tokens or two documents.
+#[derive(Debug, Clone, Default)]
+pub struct Cancel(Arc<AtomicBool>);
+
+impl Cancel {
+    /// A token that nobody has cancelled yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Asks the work to stop.
+    pub fn cancel(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the work was asked to stop.
+    pub fn is_cancelled(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// [`Error::Cancelled`] if the work was asked to stop: for use with `?` between two steps.
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`].
+    pub fn check(&self) -> Result<()> {
+        if self.is_cancelled() { Err(Error::Cancelled) } else { Ok(()) }
+    }
+}
+
+/// How far a piece of work is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Progress {
+    /// What is being done, as a present participle: "indexing biomedicine".
+    pub doing: String,
+    /// Units done so far.
+    pub done: u64,
+    /// Units in all; 0 where it is not known.
+    pub total: u64,
+}
+
+/// Where work reports its progress: a closure that must not block.
+pub type Report<'a> = &'a (dyn Fn(Progress) + Sync);
+
+/// A report that nobody listens to.
+pub const SILENT: Report<'static> = &|_| {};

@@ -1,0 +1,25 @@
+//! juxta: did fine-tuning make this model better or worse at answering from retrieved context?
+//!
+//! The way of the data: files → documents → passages → index → question → hits → prompt → two streams of
+//! tokens → trial (stored before it is judged) → judgment (appended and synced) → exports.
+//!
+//! The rooms, and who may look into whom:
+//! `main → {cli, tui} → {compare, study, export, finetune} → {retrieve, prompt, generate} → corpus`;
+//! `text`, `job`, `fault` and `folder` serve everyone. Only `tui` names the terminal, only `cli` prints, and
+//! `generate` knows nothing of retrieval. `tests/rooms.rs` holds these rules.
+
+pub mod cli;
+pub mod compare;
+pub mod config;
+pub mod corpus;
+pub mod export;
+pub mod fault;
+pub mod finetune;
+pub mod folder;
+pub mod generate;
+pub mod job;
+pub mod prompt;
+pub mod retrieve;
+pub mod study;
+pub mod text;
+pub mod tui;
