@@ -22,7 +22,12 @@ pub struct Fault {
 impl Fault {
     /// Starts a fault at `place` with what was found there.
     pub fn new(place: impl fmt::Display, found: impl fmt::Display) -> Self {
-        Self { place: place.to_string(), found: found.to_string(), expected: String::new(), next: String::new() }
+        Self {
+            place: place.to_string(),
+            found: found.to_string(),
+            expected: String::new(),
+            next: String::new(),
+        }
     }
 
     /// Says what should have been there.

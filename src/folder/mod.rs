@@ -34,7 +34,8 @@ impl Folder {
             Self::Bundled(path) => path.rsplit('/').next().unwrap_or(path).to_owned(),
             Self::Disk(path) => {
                 let full = path.canonicalize().unwrap_or_else(|_| path.clone());
-                full.file_name().map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into_owned())
+                full.file_name()
+                    .map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into_owned())
             }
         }
     }
@@ -102,10 +103,13 @@ impl Folder {
             let good = e.utf8_error().valid_up_to();
             let bytes = e.as_bytes();
             let line = 1 + bytes[..good].iter().filter(|b| **b == b'\n').count();
-            Fault::new(format!("{}:{line}", self.place(file)), format!("the byte 0x{:02x} at offset {good}", bytes[good]))
-                .expected("text in UTF-8")
-                .next("Save the file as UTF-8 (for instance with iconv) and try again.")
-                .into()
+            Fault::new(
+                format!("{}:{line}", self.place(file)),
+                format!("the byte 0x{:02x} at offset {good}", bytes[good]),
+            )
+            .expected("text in UTF-8")
+            .next("Save the file as UTF-8 (for instance with iconv) and try again.")
+            .into()
         })
     }
 

@@ -22,7 +22,12 @@ fn main() {
     files.sort();
     let mut table = String::from("[\n");
     for (n, file) in files.iter().enumerate() {
-        let name = file.strip_prefix(&root).expect("under the root").to_str().expect("UTF-8 names").replace('\\', "/");
+        let name = file
+            .strip_prefix(&root)
+            .expect("under the root")
+            .to_str()
+            .expect("UTF-8 names")
+            .replace('\\', "/");
         let bytes = fs::read(file).expect("readable");
         let packed = out.join(format!("{n}.zst"));
         fs::write(&packed, zstd::encode_all(&bytes[..], LEVEL).expect("compresses")).expect("writable");

@@ -1,1 +1,12 @@
-//! text
+//! Text as such: what of it may be shown, its sentences, its words. Knows nothing of corpora, models or the
+//! terminal; every range is in bytes of the text that was given, on character boundaries.
+
+mod sentences;
+mod terms;
+mod visible;
+mod words;
+
+pub use sentences::sentences;
+pub use terms::{Term, Terms};
+pub use visible::{Cluster, clusters, one_line, visible};
+pub use words::{Word, fold, is_stop_word, words};
