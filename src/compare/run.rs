@@ -40,8 +40,8 @@ pub enum Event {
     Loading(Side, Progress),
     /// The prompt holds this many of the passages; both models are in memory, or have failed.
     Packed(usize),
-    /// A contender reads a prompt of this many tokens.
-    Reading(Side, usize),
+    /// A contender has read so many tokens of a prompt of so many.
+    Reading(Side, usize, usize),
     /// A piece of an answer, and how many tokens the answer has now.
     Text(Side, String, usize),
     /// An answer came to its end, one way or another.
@@ -200,8 +200,8 @@ fn fill(
     let prompt = model.render(asked.messages)?;
     answer.prompt_digest = Some(blake3::hash(prompt.as_bytes()).to_hex().to_string());
     let said = model.generate(&prompt, &answer.sampling, cancel, &mut |step| match step {
-        Step::Reading { prompt_tokens } => events(Event::Reading(side, prompt_tokens)),
-        Step::Text { text, tokens } => events(Event::Text(side, text, tokens)),
+        Step::Reading { read, prompt_tokens } => events(Event::Reading(side, read, prompt_tokens)),
+        Step::Text { piece, tokens } => events(Event::Text(side, piece, tokens)),
     })?;
     answer.text = said.text;
     answer.tokens = said.tokens;

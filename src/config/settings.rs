@@ -71,6 +71,8 @@ pub struct Retrieval {
 pub struct SamplingSettings {
     /// 0: always the likeliest token.
     pub temperature: f64,
+    /// The temperature of an answer that is asked again where the first was at 0: greedy would repeat itself.
+    pub again_temperature: f64,
     /// 0: no limit.
     pub top_k: usize,
     /// 1: no limit.
@@ -159,6 +161,8 @@ impl Settings {
         let words = self.retrieval.passage_words;
         check((20..=500).contains(&words), "retrieval.passage_words", &words, "20 to 500")?;
         check(s.temperature.is_finite() && (0.0..=5.0).contains(&s.temperature), "sampling.temperature", &s.temperature, "0 to 5")?;
+        let again = s.again_temperature;
+        check(again > 0.0 && again <= 5.0, "sampling.again_temperature", &again, "more than 0, at most 5")?;
         check(s.top_p > 0.0 && s.top_p <= 1.0, "sampling.top_p", &s.top_p, "more than 0, at most 1")?;
         check((0.5..=2.0).contains(&s.repetition_penalty), "sampling.repetition_penalty", &s.repetition_penalty, "0.5 to 2")?;
         check((1..=4096).contains(&s.max_tokens), "sampling.max_tokens", &s.max_tokens, "1 to 4096")?;

@@ -1,1 +1,12 @@
-//! tui
+//! The lab in the terminal: the only room that names ratatui and crossterm. It shows what `lab` does and changes
+//! nothing by itself.
+
+mod app;
+pub mod keys;
+pub mod picture;
+mod runtime;
+mod theme;
+mod view;
+mod wrap;
+
+pub use runtime::run;
