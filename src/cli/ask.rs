@@ -59,7 +59,11 @@ pub(super) fn run(lab: &Lab, args: &Args) -> anyhow::Result<()> {
         };
         lab.ask(&asking, &index, &events, &cancel)?
     };
-    if args.json { out::json(&trial)? } else { out::text(&for_people(&trial))? }
+    if args.json {
+        out::json(&trial)?
+    } else {
+        out::text(&for_people(&trial))?
+    }
     // Half a result is not a whole one: a script must see it.
     match trial.answers.iter().find(|a| a.finish == Finish::Failed) {
         Some(failed) => {
@@ -75,15 +79,30 @@ fn for_people(trial: &Trial) -> String {
     // Writing into a string cannot fail.
     let _ = writeln!(out, "{}\n", trial.question);
     for hit in &trial.hits {
-        let left_out = if hit.rank > trial.rerun.passages_used { " (left out: the prompt is full)" } else { "" };
-        let _ = writeln!(out, "[{}] {} · {:.2}{left_out}\n    {}\n", hit.rank, hit.heading(), hit.score, hit.text);
+        let left_out =
+            if hit.rank > trial.rerun.passages_used { " (left out: the prompt is full)" } else { "" };
+        let _ = writeln!(
+            out,
+            "[{}] {} · {:.2}{left_out}\n    {}\n",
+            hit.rank,
+            hit.heading(),
+            hit.score,
+            hit.text
+        );
     }
     if trial.hits.is_empty() {
         let _ = writeln!(out, "No passage shares a word with the question.\n");
     }
     for side in Side::BOTH {
         let answer = trial.answer(side);
-        let _ = writeln!(out, "{} · {} ({}) · {}", side.letter(), answer.contender, answer.role.name(), figures(answer));
+        let _ = writeln!(
+            out,
+            "{} · {} ({}) · {}",
+            side.letter(),
+            answer.contender,
+            answer.role.name(),
+            figures(answer)
+        );
         let _ = writeln!(out, "    {}\n", answer.error.as_deref().unwrap_or(answer.text.trim()));
     }
     out

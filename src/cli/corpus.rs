@@ -72,7 +72,11 @@ fn check(data_dir: Option<&Path>, corpora: &[PathBuf], json: bool) -> anyhow::Re
         };
         all.push(corpus::check(&folder)?);
     }
-    if json { out::json(&all)? } else { out::text(&all.iter().map(for_people).collect::<String>())? }
+    if json {
+        out::json(&all)?
+    } else {
+        out::text(&all.iter().map(for_people).collect::<String>())?
+    }
     let faults: usize = all.iter().map(|c| c.faults.len()).sum();
     if faults > 0 {
         return Err(Fault::new("corpus check", format!("{faults} mistakes"))
@@ -86,7 +90,11 @@ fn check(data_dir: Option<&Path>, corpora: &[PathBuf], json: bool) -> anyhow::Re
 fn for_people(checked: &Checked) -> String {
     let mut text = format!("{}\n", checked.id);
     for count in &checked.counts {
-        let value = if count.value.fract() == 0.0 { format!("{:.0}", count.value) } else { format!("{:.2}", count.value) };
+        let value = if count.value.fract() == 0.0 {
+            format!("{:.0}", count.value)
+        } else {
+            format!("{:.2}", count.value)
+        };
         let _ = writeln!(text, "{value:>10}  {}", count.of);
     }
     for remark in &checked.remarks {
@@ -131,7 +139,9 @@ fn table(evaluation: &Evaluation) -> String {
     ];
     for (name, figures) in rows {
         let Some(f) = figures else { continue };
-        let at = |figures: &[(usize, f64)], k| figures.iter().find(|(depth, _)| *depth == k).map_or(f64::NAN, |(_, v)| *v);
+        let at = |figures: &[(usize, f64)], k| {
+            figures.iter().find(|(depth, _)| *depth == k).map_or(f64::NAN, |(_, v)| *v)
+        };
         let Figures { questions, hit_at, recall_at, mrr, ndcg_at_10 } = f;
         let _ = writeln!(
             text,

@@ -14,7 +14,10 @@ pub(super) fn printable(value: &impl Serialize) -> serde_json::Result<String> {
     let mut units = [0; 2];
     for c in plain.chars() {
         // JSON itself has escaped what is below U+0020; outside strings there is only ASCII.
-        if c.is_ascii() || visible(c.encode_utf8(&mut [0; 4])) == c.encode_utf8(&mut [0; 4]) as &str || is_mark(c) {
+        if c.is_ascii()
+            || visible(c.encode_utf8(&mut [0; 4])) == c.encode_utf8(&mut [0; 4]) as &str
+            || is_mark(c)
+        {
             out.push(c);
         } else {
             for unit in c.encode_utf16(&mut units) {

@@ -110,8 +110,20 @@ fn paths(paths: &Paths) -> anyhow::Result<()> {
         ("indices", &paths.indices()),
         ("log", &paths.log()),
     ];
-    let lines: Vec<String> = rows.iter().map(|(name, path)| format!("{name:<10} {}\n", path.display())).collect();
+    let lines: Vec<String> =
+        rows.iter().map(|(name, path)| format!("{name:<10} {}\n", path.display())).collect();
     out::text(&lines.concat())
+}
+
+/// Prints judgments that no disk would take, when the lab ends without them.
+///
+/// # Errors
+/// Standard output's.
+pub(crate) fn last_words(unkept: &[crate::study::Judgment]) -> anyhow::Result<()> {
+    out::remark(
+        "these judgments could not be saved; append each line to your journal (`juxta paths` says where):",
+    );
+    unkept.iter().try_for_each(out::json_line)
 }
 
 /// The log goes to a file, since the screen belongs to the lab; without a data folder there is none.

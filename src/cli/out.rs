@@ -23,6 +23,14 @@ pub(super) fn json(value: &impl Serialize) -> anyhow::Result<()> {
     Ok(out.flush()?)
 }
 
+/// Prints one JSON value on one line.
+pub(super) fn json_line(value: &impl Serialize) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    serde_json::to_writer(&mut out, value)?;
+    out.write_all(b"\n")?;
+    Ok(out.flush()?)
+}
+
 /// Prints an error.
 pub(super) fn error(error: &anyhow::Error) {
     // Standard error may be gone too; there is nobody left to tell then.

@@ -34,7 +34,15 @@ pub(super) fn run(lab: &Lab, args: &Args) -> anyhow::Result<()> {
     }
     let mut text = String::new();
     for hit in &hits {
-        let _ = writeln!(text, "[{}] {} · {} · {:.2}\n    {}\n", hit.rank, hit.heading(), hit.document, hit.score, hit.text);
+        let _ = writeln!(
+            text,
+            "[{}] {} · {} · {:.2}\n    {}\n",
+            hit.rank,
+            hit.heading(),
+            hit.document,
+            hit.score,
+            hit.text
+        );
     }
     if hits.is_empty() {
         text.push_str("No passage shares a word with the question.\n");

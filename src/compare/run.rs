@@ -56,7 +56,13 @@ pub type Events<'a> = &'a (dyn Fn(Event) + Sync);
 ///
 /// # Errors
 /// What retrieval fails with, and [`Error::Cancelled`] if stopped before anything could be said.
-pub fn run(request: &Request, index: &Index, models: &Models, events: Events<'_>, cancel: &Cancel) -> Result<Trial> {
+pub fn run(
+    request: &Request,
+    index: &Index,
+    models: &Models,
+    events: Events<'_>,
+    cancel: &Cancel,
+) -> Result<Trial> {
     let asked_at = Timestamp::now();
     let hits = index.search(&request.question, request.k)?;
     events(Event::Retrieved(hits.clone()));
@@ -130,13 +136,20 @@ type Loaded = Result<Arc<Model>>;
 
 fn load(contenders: [&Contender; 2], models: &Models, events: Events<'_>, cancel: &Cancel) -> [Loaded; 2] {
     std::thread::scope(|scope| {
-        let [a, b] = Side::BOTH
-            .map(|side| scope.spawn(move || load_one(side, contenders[side.index()], models, events, cancel)));
+        let [a, b] = Side::BOTH.map(|side| {
+            scope.spawn(move || load_one(side, contenders[side.index()], models, events, cancel))
+        });
         [a, b].map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
     })
 }
 
-fn load_one(side: Side, contender: &Contender, models: &Models, events: Events<'_>, cancel: &Cancel) -> Loaded {
+fn load_one(
+    side: Side,
+    contender: &Contender,
+    models: &Models,
+    events: Events<'_>,
+    cancel: &Cancel,
+) -> Loaded {
     models.get(contender, &|progress| events(Event::Loading(side, progress)), cancel)
 }
 

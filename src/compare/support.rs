@@ -84,7 +84,9 @@ pub fn support<'a>(answer: &str, passages: impl IntoIterator<Item = &'a str>) ->
             }
         }
         match best {
-            Some((length, n, start)) if said[at..at + length].iter().filter(|w| is_content(w)).count() >= CONTENT_WORDS => {
+            Some((length, n, start))
+                if said[at..at + length].iter().filter(|w| is_content(w)).count() >= CONTENT_WORDS =>
+            {
                 let passage = &passages[n][start..start + length];
                 spans.push(Span {
                     answer: (said[at].range.start, said[at + length - 1].range.end),
@@ -101,10 +103,18 @@ pub fn support<'a>(answer: &str, passages: impl IntoIterator<Item = &'a str>) ->
         .into_iter()
         .map(|range| {
             let within = |w: &Word| range.start <= w.range.start && w.range.end <= range.end;
-            let content: Vec<bool> =
-                said.iter().zip(&covered).filter(|(w, _)| within(w) && is_content(w)).map(|(_, c)| *c).collect();
+            let content: Vec<bool> = said
+                .iter()
+                .zip(&covered)
+                .filter(|(w, _)| within(w) && is_content(w))
+                .map(|(_, c)| *c)
+                .collect();
             let covered = share(&content);
-            Sentence { range: (range.start, range.end), covered, supported: covered.is_none_or(|c| c >= COVERED) }
+            Sentence {
+                range: (range.start, range.end),
+                covered,
+                supported: covered.is_none_or(|c| c >= COVERED),
+            }
         })
         .collect();
     Support { sentences, spans, citations }
@@ -200,12 +210,10 @@ mod tests {
     #[test]
     fn citations_are_read_and_unknown_ones_told_apart() {
         let found = support("Yes [1][3], and [1, 2]. Not [x] nor [].", [GOUT, TEA]).citations;
-        assert_eq!(found.iter().map(|c| (c.names, c.exists)).collect::<Vec<_>>(), [
-            (1, true),
-            (3, false),
-            (1, true),
-            (2, true)
-        ]);
+        assert_eq!(
+            found.iter().map(|c| (c.names, c.exists)).collect::<Vec<_>>(),
+            [(1, true), (3, false), (1, true), (2, true)]
+        );
     }
 
     proptest! {

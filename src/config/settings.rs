@@ -153,24 +153,48 @@ impl Settings {
                 return Ok(());
             }
             Err(crate::fault::Error::from(
-                Fault::new(format!("{place}, {setting}"), found).expected(expected).next("Correct that setting."),
+                Fault::new(format!("{place}, {setting}"), found)
+                    .expected(expected)
+                    .next("Correct that setting."),
             ))
         };
         let s = &self.sampling;
         check((1..=20).contains(&self.retrieval.k), "retrieval.k", &self.retrieval.k, "1 to 20")?;
         let words = self.retrieval.passage_words;
         check((20..=500).contains(&words), "retrieval.passage_words", &words, "20 to 500")?;
-        check(s.temperature.is_finite() && (0.0..=5.0).contains(&s.temperature), "sampling.temperature", &s.temperature, "0 to 5")?;
+        check(
+            s.temperature.is_finite() && (0.0..=5.0).contains(&s.temperature),
+            "sampling.temperature",
+            &s.temperature,
+            "0 to 5",
+        )?;
         let again = s.again_temperature;
         check(again > 0.0 && again <= 5.0, "sampling.again_temperature", &again, "more than 0, at most 5")?;
         check(s.top_p > 0.0 && s.top_p <= 1.0, "sampling.top_p", &s.top_p, "more than 0, at most 1")?;
-        check((0.5..=2.0).contains(&s.repetition_penalty), "sampling.repetition_penalty", &s.repetition_penalty, "0.5 to 2")?;
+        check(
+            (0.5..=2.0).contains(&s.repetition_penalty),
+            "sampling.repetition_penalty",
+            &s.repetition_penalty,
+            "0.5 to 2",
+        )?;
         check((1..=4096).contains(&s.max_tokens), "sampling.max_tokens", &s.max_tokens, "1 to 4096")?;
         let tags = &self.rubric.tags;
-        check((1..=9).contains(&tags.len()), "rubric.tags", &tags.len(), "one to nine tags, for the digits 1 to 9")?;
-        for (name, scale) in [("rubric.accuracy", &self.rubric.accuracy), ("rubric.completeness", &self.rubric.completeness)] {
+        check(
+            (1..=9).contains(&tags.len()),
+            "rubric.tags",
+            &tags.len(),
+            "one to nine tags, for the digits 1 to 9",
+        )?;
+        for (name, scale) in
+            [("rubric.accuracy", &self.rubric.accuracy), ("rubric.completeness", &self.rubric.completeness)]
+        {
             let degrees: Vec<_> = scale.0.keys().map(String::as_str).collect();
-            check(degrees == ["1", "2", "3", "4", "5"], name, &degrees.join(", "), "an anchor for each of 1, 2, 3, 4, 5")?;
+            check(
+                degrees == ["1", "2", "3", "4", "5"],
+                name,
+                &degrees.join(", "),
+                "an anchor for each of 1, 2, 3, 4, 5",
+            )?;
         }
         Ok(())
     }
@@ -197,7 +221,9 @@ fn overlay(base: &mut toml::Table, own: toml::Table, place: &str, above: &str) -
                 .into());
         };
         match (old, value) {
-            (toml::Value::Table(old), toml::Value::Table(new)) => overlay(old, new, place, &format!("{above}{key}."))?,
+            (toml::Value::Table(old), toml::Value::Table(new)) => {
+                overlay(old, new, place, &format!("{above}{key}."))?
+            }
             (toml::Value::Float(old), toml::Value::Integer(new)) => *old = new as f64,
             (old, new) => *old = new,
         }
@@ -226,13 +252,16 @@ mod tests {
 
     #[test]
     fn mistakes_are_named_with_file_and_setting() {
-        let message = |text: &str| Settings::layered(Some((text, "mine.toml"))).expect_err("refused").to_string();
+        let message =
+            |text: &str| Settings::layered(Some((text, "mine.toml"))).expect_err("refused").to_string();
         assert_eq!(
             message("[retrieval]\nkk = 5\n"),
             "mine.toml, retrieval.kk: found a setting that does not exist; expected one of k, passage_words. \
              Correct its name or remove it."
         );
-        assert!(message("[retrieval]\nk = 0\n").starts_with("mine.toml, retrieval.k: found 0; expected 1 to 20"));
+        assert!(
+            message("[retrieval]\nk = 0\n").starts_with("mine.toml, retrieval.k: found 0; expected 1 to 20")
+        );
         assert!(message("[retrieval\n").starts_with("mine.toml:1: found"));
         assert!(message("[retrieval]\nk = 'many'\n").contains("mine.toml"));
     }

@@ -5,9 +5,26 @@ use crate::compare::Side;
 use std::io::{self, Write};
 
 const COLUMNS: [&str; 20] = [
-    "trial", "asked_at", "corpus", "question", "annotator", "judged_at", "seconds", "contender_a", "contender_b",
-    "accuracy_a", "completeness_a", "tags_a", "accuracy_b", "completeness_b", "tags_b", "verdict", "note", "answer_a",
-    "answer_b", "passages",
+    "trial",
+    "asked_at",
+    "corpus",
+    "question",
+    "annotator",
+    "judged_at",
+    "seconds",
+    "contender_a",
+    "contender_b",
+    "accuracy_a",
+    "completeness_a",
+    "tags_a",
+    "accuracy_b",
+    "completeness_b",
+    "tags_b",
+    "verdict",
+    "note",
+    "answer_a",
+    "answer_b",
+    "passages",
 ];
 
 pub(super) fn write(rows: &[Row<'_>], to: &mut dyn Write) -> io::Result<()> {
@@ -18,7 +35,9 @@ pub(super) fn write(rows: &[Row<'_>], to: &mut dyn Write) -> io::Result<()> {
         let answer = |side| t.map(|t| t.answer(side));
         let degree = |d: Option<u8>| d.map_or_else(String::new, |d| d.to_string());
         let text = |s: Option<&str>| harmless(s.unwrap_or_default());
-        let passages = t.map(|t| t.passages().iter().map(|h| format!("{}#{}", h.document, h.passage)).collect::<Vec<_>>());
+        let passages = t.map(|t| {
+            t.passages().iter().map(|h| format!("{}#{}", h.document, h.passage)).collect::<Vec<_>>()
+        });
         table.write_record([
             j.trial.clone(),
             t.map_or_else(String::new, |t| t.asked_at.to_string()),

@@ -12,13 +12,17 @@ pub(super) fn write(rows: &[Row<'_>], to: &mut dyn Write) -> io::Result<()> {
         return writeln!(to, "None yet.");
     }
     writeln!(to, "Accuracy and completeness from 1 to 5; A is the baseline, B the fine-tuned model.\n")?;
-    writeln!(to, "| question | annotator | A accuracy | A completeness | B accuracy | B completeness | verdict |")?;
+    writeln!(
+        to,
+        "| question | annotator | A accuracy | A completeness | B accuracy | B completeness | verdict |"
+    )?;
     writeln!(to, "|---|---|---|---|---|---|---|")?;
     for row in rows {
         let j = row.judgment;
         let [a, b] = &j.ratings;
         let degrees = [a.accuracy, a.completeness, b.accuracy, b.completeness].map(degree).join(" | ");
-        let question = row.trial.map_or_else(|| format!("(trial {} is missing)", j.trial), |t| t.question.clone());
+        let question =
+            row.trial.map_or_else(|| format!("(trial {} is missing)", j.trial), |t| t.question.clone());
         writeln!(to, "| {} | {} | {degrees} | {} |", cell(&question), cell(&j.annotator), verdict(j))?;
     }
     for row in rows {
@@ -31,12 +35,32 @@ pub(super) fn write(rows: &[Row<'_>], to: &mut dyn Write) -> io::Result<()> {
 
 fn section(j: &Judgment, t: &Trial, to: &mut dyn Write) -> io::Result<()> {
     writeln!(to, "\n## {}\n", escaped(&t.question))?;
-    writeln!(to, "Corpus {}, asked {}, trial {}. Judged by {} at {}: {}.\n", t.corpus, t.asked_at, t.id, escaped(&j.annotator), j.at, verdict(j))?;
+    writeln!(
+        to,
+        "Corpus {}, asked {}, trial {}. Judged by {} at {}: {}.\n",
+        t.corpus,
+        t.asked_at,
+        t.id,
+        escaped(&j.annotator),
+        j.at,
+        verdict(j)
+    )?;
     for side in Side::BOTH {
         let (answer, rating) = (t.answer(side), &j.ratings[side.index()]);
-        writeln!(to, "**{} · {} ({})** — accuracy {}, completeness {}{}\n", side.letter(), escaped(&answer.contender), answer.role.name(),
-            degree(rating.accuracy), degree(rating.completeness),
-            if rating.tags.is_empty() { String::new() } else { format!(", {}", escaped(&rating.tags.join(", "))) })?;
+        writeln!(
+            to,
+            "**{} · {} ({})** — accuracy {}, completeness {}{}\n",
+            side.letter(),
+            escaped(&answer.contender),
+            answer.role.name(),
+            degree(rating.accuracy),
+            degree(rating.completeness),
+            if rating.tags.is_empty() {
+                String::new()
+            } else {
+                format!(", {}", escaped(&rating.tags.join(", ")))
+            }
+        )?;
         for line in visible(&answer.text).lines() {
             writeln!(to, "> {}", escaped(line))?;
         }

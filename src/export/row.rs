@@ -16,5 +16,8 @@ pub struct Row<'a> {
 /// Pairs judgments with their trials, in the order of the judgments.
 pub fn rows<'a>(judgments: &'a [Judgment], trials: &'a [Trial]) -> Vec<Row<'a>> {
     let by_id: HashMap<&str, &Trial> = trials.iter().map(|t| (t.id.as_str(), t)).collect();
-    judgments.iter().map(|judgment| Row { judgment, trial: by_id.get(judgment.trial.as_str()).copied() }).collect()
+    judgments
+        .iter()
+        .map(|judgment| Row { judgment, trial: by_id.get(judgment.trial.as_str()).copied() })
+        .collect()
 }

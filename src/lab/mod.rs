@@ -7,7 +7,7 @@ use crate::compare::{self, Event, Models, Pair, Request, Side, Trial};
 use crate::config::{Paths, SamplingSettings, Settings};
 use crate::corpus::{Catalog, Entry, PassageLength};
 use crate::fault::{Fault, Result};
-use crate::generate::{Contender, Mode, Registry, Sampling};
+use crate::generate::{Contender, Mode, Penalty, Registry, Sampling};
 use crate::job::{Cancel, Report};
 use crate::retrieve::{self, Index};
 use crate::study::Trials;
@@ -94,7 +94,13 @@ impl Lab {
     ///
     /// # Errors
     /// For an empty or endless question, and as [`compare::run`] and [`Trials::save`].
-    pub fn ask(&self, asking: &Asking, index: &Index, events: compare::Events<'_>, cancel: &Cancel) -> Result<Trial> {
+    pub fn ask(
+        &self,
+        asking: &Asking,
+        index: &Index,
+        events: compare::Events<'_>,
+        cancel: &Cancel,
+    ) -> Result<Trial> {
         let question = asking.question.trim();
         if question.is_empty() || question.len() > LONGEST_QUESTION {
             return Err(Fault::new("question", format!("{} bytes of text", question.len()))
@@ -143,8 +149,8 @@ pub fn sampling(settings: &SamplingSettings) -> Result<Sampling> {
     let top_k = (settings.top_k > 0).then_some(settings.top_k);
     let top_p = (settings.top_p < 1.0).then_some(settings.top_p);
     let mode = Mode::at(settings.temperature, top_k, top_p)?;
-    Sampling { mode, seed: settings.seed, max_tokens: settings.max_tokens, ..Sampling::default() }
-        .with_repetition_penalty(settings.repetition_penalty)
+    let repetition_penalty = Penalty::new(settings.repetition_penalty)?;
+    Ok(Sampling { mode, repetition_penalty, seed: settings.seed, max_tokens: settings.max_tokens })
 }
 
 /// The sampling for asking again: the next seed, and a temperature where greedy would only repeat itself.

@@ -20,7 +20,12 @@ pub struct Packed {
 pub fn messages(question: &str, hits: &[Hit]) -> Vec<Message> {
     let mut content = String::new();
     for (n, hit) in hits.iter().enumerate() {
-        content.push_str(&format!("[{}] {}\n{}\n\n", n + 1, on_one_line(&hit.heading()), on_one_line(&hit.text)));
+        content.push_str(&format!(
+            "[{}] {}\n{}\n\n",
+            n + 1,
+            on_one_line(&hit.heading()),
+            on_one_line(&hit.text)
+        ));
     }
     content.push_str(&format!("Question: {}", on_one_line(question)));
     vec![
@@ -35,7 +40,11 @@ pub fn messages(question: &str, hits: &[Hit]) -> Vec<Message> {
 ///
 /// # Errors
 /// What `fits` fails with: a chat template that cannot be rendered, say.
-pub fn pack(question: &str, hits: &[Hit], fits: &mut dyn FnMut(&[Message]) -> Result<bool>) -> Result<Packed> {
+pub fn pack(
+    question: &str,
+    hits: &[Hit],
+    fits: &mut dyn FnMut(&[Message]) -> Result<bool>,
+) -> Result<Packed> {
     for passages in (1..=hits.len()).rev() {
         let messages = messages(question, &hits[..passages]);
         if fits(&messages)? {

@@ -79,8 +79,9 @@ impl Journal {
     /// A [`Fault`] if the disk would not take it; the journal is then as it was, and the same record can be
     /// appended again.
     pub fn append(&mut self, judgment: Judgment) -> Result<()> {
-        let mut line = serde_json::to_vec(&judgment)
-            .map_err(|e| Fault::new(self.path.display(), e).expected("a judgment that can be written as JSON"))?;
+        let mut line = serde_json::to_vec(&judgment).map_err(|e| {
+            Fault::new(self.path.display(), e).expected("a judgment that can be written as JSON")
+        })?;
         line.push(b'\n');
         let failed = |e: &std::io::Error| Fault::io(&self.path, "write to", e);
         let before = self.file.seek(SeekFrom::End(0)).map_err(|e| failed(&e))?;
@@ -140,9 +141,12 @@ fn parse(path: &Path, bytes: &[u8]) -> (Vec<Judgment>, Vec<Problem>) {
         match serde_json::from_slice(line) {
             Ok(record) => records.push(record),
             Err(e) => problems.push(Problem(
-                Fault::new(format!("{}:{}", path.display(), n + 1), e.to_string().split(" at line").next().unwrap_or_default())
-                    .expected("a judgment, as one JSON object")
-                    .next("The line is kept as it is and not counted; mend it if it matters."),
+                Fault::new(
+                    format!("{}:{}", path.display(), n + 1),
+                    e.to_string().split(" at line").next().unwrap_or_default(),
+                )
+                .expected("a judgment, as one JSON object")
+                .next("The line is kept as it is and not counted; mend it if it matters."),
             )),
         }
     }

@@ -71,6 +71,7 @@ pub struct Judgment {
 impl Judgment {
     /// Whether every rating and the verdict are there.
     pub fn is_complete(&self) -> bool {
-        self.verdict.is_some() && self.ratings.iter().all(|r| r.accuracy.is_some() && r.completeness.is_some())
+        self.verdict.is_some()
+            && self.ratings.iter().all(|r| r.accuracy.is_some() && r.completeness.is_some())
     }
 }

@@ -22,7 +22,8 @@ pub fn annotator(named: &str) -> String {
     let logged_in = || std::env::var("USER").or_else(|_| std::env::var("USERNAME")).unwrap_or_default();
     let name = if named.trim().is_empty() { logged_in() } else { named.to_owned() };
     // It becomes a file name.
-    let safe: String = name.trim().chars().map(|c| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '-' }).collect();
+    let safe: String =
+        name.trim().chars().map(|c| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '-' }).collect();
     let safe = safe.trim_matches(['.', '-']).to_owned();
     if safe.is_empty() { "anonymous".to_owned() } else { safe }
 }

@@ -74,9 +74,12 @@ impl Trials {
     pub fn load(&self, corpus: &str, id: &str) -> Result<Trial> {
         let trial: Trial = read(&self.path(corpus, id)?)?;
         sound(&trial).map_err(|what| {
-            Fault::new(self.path(corpus, id).map_or_else(|_| id.to_owned(), |p| p.display().to_string()), what)
-                .expected("a trial as juxta wrote it")
-                .next("The file was changed by hand; put back what it was, or set it aside.")
+            Fault::new(
+                self.path(corpus, id).map_or_else(|_| id.to_owned(), |p| p.display().to_string()),
+                what,
+            )
+            .expected("a trial as juxta wrote it")
+            .next("The file was changed by hand; put back what it was, or set it aside.")
         })?;
         Ok(trial)
     }
@@ -109,7 +112,9 @@ impl Trials {
 
 /// A name from a record that becomes part of a path: it must not lead elsewhere.
 fn file_name(name: &str) -> Result<&str> {
-    let plain = !name.is_empty() && !name.starts_with('.') && name.chars().all(|c| c.is_alphanumeric() || "-_.".contains(c));
+    let plain = !name.is_empty()
+        && !name.starts_with('.')
+        && name.chars().all(|c| c.is_alphanumeric() || "-_.".contains(c));
     if plain {
         return Ok(name);
     }
@@ -129,8 +134,11 @@ fn sound(trial: &Trial) -> std::result::Result<(), String> {
     }
     for answer in &trial.answers {
         let support = &answer.support;
-        let in_answer = support.sentences.iter().map(|s| s.range).chain(support.citations.iter().map(|c| c.range));
-        if let Some(range) = in_answer.chain(support.spans.iter().map(|s| s.answer)).find(|r| !within(&answer.text, *r)) {
+        let in_answer =
+            support.sentences.iter().map(|s| s.range).chain(support.citations.iter().map(|c| c.range));
+        if let Some(range) =
+            in_answer.chain(support.spans.iter().map(|s| s.answer)).find(|r| !within(&answer.text, *r))
+        {
             return Err(format!("the range {range:?} outside the answer of {}", answer.contender));
         }
         for span in &support.spans {

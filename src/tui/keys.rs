@@ -32,8 +32,18 @@ use Context as C;
 
 impl Context {
     /// Every context.
-    pub const ALL: [Self; 10] =
-        [C::Question, C::Passages, C::Answer, C::Judge, C::Tags, C::Note, C::Trials, C::Choose, C::Help, C::Quit];
+    pub const ALL: [Self; 10] = [
+        C::Question,
+        C::Passages,
+        C::Answer,
+        C::Judge,
+        C::Tags,
+        C::Note,
+        C::Trials,
+        C::Choose,
+        C::Help,
+        C::Quit,
+    ];
 
     /// Whether letters go into a text.
     pub fn is_typing(self) -> bool {
@@ -218,7 +228,10 @@ pub const BINDINGS: &[Binding] = bindings![
 /// The action of a key in a context.
 pub fn action(context: Context, key: KeyEvent) -> Option<Action> {
     let name = name(key)?;
-    BINDINGS.iter().find(|b| b.contexts.contains(&context) && b.keys.contains(&name.as_str())).map(|b| b.action)
+    BINDINGS
+        .iter()
+        .find(|b| b.contexts.contains(&context) && b.keys.contains(&name.as_str()))
+        .map(|b| b.action)
 }
 
 /// What a key is called in the table.
@@ -270,7 +283,8 @@ pub fn shown(key: &str) -> &str {
 
 /// The keys of a context that the footer names, the most wanted first: key and title.
 pub fn hints(context: Context) -> Vec<(&'static str, &'static str)> {
-    let mut wanted: Vec<_> = BINDINGS.iter().filter(|b| b.rank > 0 && b.contexts.contains(&context)).collect();
+    let mut wanted: Vec<_> =
+        BINDINGS.iter().filter(|b| b.rank > 0 && b.contexts.contains(&context)).collect();
     wanted.sort_by_key(|b| std::cmp::Reverse(b.rank));
     wanted.into_iter().map(|b| (shown(b.keys[0]), b.title)).collect()
 }

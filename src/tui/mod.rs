@@ -2,9 +2,11 @@
 //! nothing by itself.
 
 mod app;
+mod keeper;
 pub mod keys;
 pub mod picture;
 mod runtime;
+mod screen;
 mod theme;
 mod view;
 mod wrap;

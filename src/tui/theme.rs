@@ -27,12 +27,20 @@ impl Theme {
 
     /// The border of a panel.
     pub fn border(self, focused: bool) -> Style {
-        if focused { Style::new().add_modifier(Modifier::BOLD) } else { Style::new().add_modifier(Modifier::DIM) }
+        if focused {
+            Style::new().add_modifier(Modifier::BOLD)
+        } else {
+            Style::new().add_modifier(Modifier::DIM)
+        }
     }
 
     /// The title of a panel.
     pub fn title(self, focused: bool) -> Style {
-        if focused { Style::new().add_modifier(Modifier::BOLD | Modifier::REVERSED) } else { Style::new().add_modifier(Modifier::BOLD) }
+        if focused {
+            Style::new().add_modifier(Modifier::BOLD | Modifier::REVERSED)
+        } else {
+            Style::new().add_modifier(Modifier::BOLD)
+        }
     }
 
     /// What is said beside the main thing.

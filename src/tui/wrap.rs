@@ -86,7 +86,8 @@ pub fn fit(text: &str, width: usize) -> String {
     let mut out = String::new();
     let mut used = 0;
     for cluster in clusters(text) {
-        let (symbol, columns) = if cluster.symbol == "\n" { (" ", 1) } else { (cluster.symbol.as_ref(), cluster.width) };
+        let (symbol, columns) =
+            if cluster.symbol == "\n" { (" ", 1) } else { (cluster.symbol.as_ref(), cluster.width) };
         if used + columns > width {
             while used + 1 > width {
                 let Some(gone) = out.pop() else { return out };

@@ -96,9 +96,9 @@ impl Judging {
 
     /// Whether everything on the screen has been given to the disk.
     pub fn is_recorded(&self) -> bool {
-        self.recorded
-            .as_ref()
-            .is_some_and(|(ratings, verdict, note)| *ratings == self.ratings && *verdict == self.verdict && *note == self.note_text())
+        self.recorded.as_ref().is_some_and(|(ratings, verdict, note)| {
+            *ratings == self.ratings && *verdict == self.verdict && *note == self.note_text()
+        })
     }
 
     /// Whether every rating and the verdict are there.

@@ -9,7 +9,7 @@ mod update;
 
 pub use judging::{Field, Judging, Saved};
 pub use lists::{Choice, List};
-pub use open::{Open, Pane, State};
+pub use open::{Open, State};
 pub use question::Question;
 
 use super::keys::Context;
@@ -34,8 +34,10 @@ pub enum Message {
     Mouse(MouseEvent),
     /// Text was pasted.
     Paste(String),
-    /// Time went by, or the window changed: draw again.
+    /// The window changed: draw again.
     Redraw,
+    /// The terminal is gone.
+    Gone,
     /// How far the index of the corpus is.
     Indexing(Progress),
     /// The index of a corpus is there, or why not.

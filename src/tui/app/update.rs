@@ -24,7 +24,7 @@ impl App {
         let before = self.entered();
         let mut effects = match message {
             Message::Key(key) if key.kind != KeyEventKind::Release => self.key(key),
-            Message::Key(_) | Message::Redraw => Vec::new(),
+            Message::Key(_) | Message::Redraw | Message::Gone => Vec::new(),
             Message::Mouse(mouse) => self.mouse(mouse),
             Message::Paste(text) => {
                 self.paste(&text);
@@ -201,7 +201,10 @@ impl App {
             return Vec::new();
         }
         if question.len() > LONGEST_QUESTION {
-            self.notice = Some(format!("The question has {} bytes; at most {LONGEST_QUESTION} can be asked.", question.len()));
+            self.notice = Some(format!(
+                "The question has {} bytes; at most {LONGEST_QUESTION} can be asked.",
+                question.len()
+            ));
             return Vec::new();
         }
         if self.running {
@@ -224,14 +227,13 @@ impl App {
     }
 
     fn start(&mut self, ask: Ask) -> Vec<Effect> {
-        let effects = self.judging.as_ref().map_or_else(Vec::new, |_| self.leave_judge());
+        let mut effects = self.leave_judge();
         self.question.asked(&ask.question);
         let contenders = Side::BOTH.map(|side| ask.pair.of(side).name.clone());
         self.open = Some(Open::asked(ask.question.clone(), contenders));
         self.reset_view();
         self.running = true;
         self.focus = Panel::A;
-        let mut effects = effects;
         effects.push(Effect::Remember(ask.question.clone()));
         effects.push(Effect::Ask(Box::new(ask)));
         effects
@@ -258,13 +260,12 @@ impl App {
         match sampling_again(&trial.answer(side).sampling, &self.settings.sampling) {
             Ok(sampling) => {
                 self.notice = Some(format!("{} answers again with seed {}.", side.letter(), sampling.seed));
-                let effects = self.judging.as_ref().map_or_else(Vec::new, |_| self.leave_judge());
+                let mut effects = self.leave_judge();
                 if let Some(open) = &mut self.open {
                     open.again(side);
                 }
                 self.scroll.remove(&Panel::of(side));
                 self.running = true;
-                let mut effects = effects;
                 effects.push(Effect::Again(trial, side, sampling));
                 effects
             }
@@ -504,8 +505,10 @@ impl App {
             Some(side) => {
                 self.citation.insert(Panel::Passages, side.index());
                 let panel = Panel::of(side);
-                let at = open.pane(side).support.citations.iter().position(|c| c.names == number).unwrap_or(0);
-                let row = self.drawn.citation_rows.get(&panel).and_then(|rows| rows.get(at)).copied().unwrap_or(0);
+                let at =
+                    open.pane(side).support.citations.iter().position(|c| c.names == number).unwrap_or(0);
+                let row =
+                    self.drawn.citation_rows.get(&panel).and_then(|rows| rows.get(at)).copied().unwrap_or(0);
                 let furthest = self.drawn.furthest.get(&panel).copied().unwrap_or(0);
                 self.scroll.insert(panel, row.min(furthest));
                 self.focus = panel;
@@ -552,7 +555,8 @@ impl App {
     }
 
     fn choose_models(&mut self, baseline: Option<Box<Contender>>) {
-        let choices: Vec<_> = self.models.iter().map(|c| Choice { name: c.name.clone(), about: about(c) }).collect();
+        let choices: Vec<_> =
+            self.models.iter().map(|c| Choice { name: c.name.clone(), about: about(c) }).collect();
         let current = if baseline.is_some() { &self.pair.tuned } else { &self.pair.baseline };
         let at = choices.iter().position(|c| c.name == current.name).unwrap_or(0);
         self.over = Over::Models { baseline, list: List::of(choices, at) };
@@ -561,17 +565,22 @@ impl App {
     fn select(&mut self) -> Vec<Effect> {
         match std::mem::replace(&mut self.over, Over::None) {
             Over::Trials(list) => match list.selected() {
-                Some(trial) if !self.running => return vec![Effect::Load(trial.corpus.clone(), trial.id.clone())],
+                Some(trial) if !self.running => {
+                    return vec![Effect::Load(trial.corpus.clone(), trial.id.clone())];
+                }
                 Some(_) => self.notice = Some("The answers are still coming: Esc stops them.".into()),
                 None => {}
             },
             Over::Corpora(list) => {
-                if let Some(entry) = list.selected().and_then(|c| self.corpora.iter().find(|e| e.manifest.id == c.name)) {
+                if let Some(entry) =
+                    list.selected().and_then(|c| self.corpora.iter().find(|e| e.manifest.id == c.name))
+                {
                     return self.open_corpus(entry.clone());
                 }
             }
             Over::Models { baseline, list } => {
-                let chosen = list.selected().and_then(|c| self.models.iter().find(|m| m.name == c.name)).cloned();
+                let chosen =
+                    list.selected().and_then(|c| self.models.iter().find(|m| m.name == c.name)).cloned();
                 match (baseline, chosen) {
                     (None, Some(chosen)) => self.choose_models(Some(Box::new(chosen))),
                     (Some(baseline), Some(tuned)) => {
@@ -595,7 +604,7 @@ impl App {
             self.notice = Some("The answers are still coming: Esc stops them.".into());
             return Vec::new();
         }
-        let mut effects = self.judging.as_ref().map_or_else(Vec::new, |_| self.leave_judge());
+        let mut effects = self.leave_judge();
         self.corpus = entry;
         self.open = None;
         self.waiting = None;
@@ -649,7 +658,8 @@ impl App {
                 return Vec::new();
             }
         }
-        let Some(panel) = self.drawn.panels.iter().find(|(_, area)| area.contains(at)).map(|(p, _)| *p) else {
+        let Some(panel) = self.drawn.panels.iter().find(|(_, area)| area.contains(at)).map(|(p, _)| *p)
+        else {
             return Vec::new();
         };
         if by == 0 {

@@ -21,11 +21,18 @@ pub(super) fn draw(app: &App, side: Side, theme: Theme, area: Rect, buffer: &mut
     let title = format!("{} · {}", title_of(app, side), Pair::role(side).name());
     let right = state(app, side);
     let below = figures(app, side);
-    let inside = paint::frame(&paint::Frame { title: &title, right: &right, below: &below, focused }, theme, area, buffer);
+    let inside = paint::frame(
+        &paint::Frame { title: &title, right: &right, below: &below, focused },
+        theme,
+        area,
+        buffer,
+    );
     let width = usize::from(inside.width);
     let mut rows_of_citations = Vec::new();
     let lines = match &app.open {
-        None => wrapped("Ask a question: both models answer it from the same passages.", theme.quiet(), width),
+        None => {
+            wrapped("Ask a question: both models answer it from the same passages.", theme.quiet(), width)
+        }
         Some(open) => {
             let pane = open.pane(side);
             match (&pane.state, pane.failure()) {
@@ -62,19 +69,21 @@ fn text(app: &App, side: Side, theme: Theme, width: usize, citations: &mut Vec<u
     let pane = open.pane(side);
     let support = &pane.support;
     // While nothing was retrieved there is nothing that could support a sentence.
-    let doubtful: Vec<(usize, usize)> = support.sentences.iter().filter(|s| !s.supported).map(|s| s.range).collect();
+    let doubtful: Vec<(usize, usize)> =
+        support.sentences.iter().filter(|s| !s.supported).map(|s| s.range).collect();
     let within = |(start, end): (usize, usize), at: usize| (start..end).contains(&at);
     let start = pane.text.len() - pane.text.trim_start().len();
     let rows = wrap(&pane.text, width.saturating_sub(GUTTER));
     citations.extend(
-        support
-            .citations
-            .iter()
-            .map(|c| rows.iter().position(|row| row.touches(c.range)).unwrap_or(0)),
+        support.citations.iter().map(|c| rows.iter().position(|row| row.touches(c.range)).unwrap_or(0)),
     );
     rows.iter()
         .map(|row| {
-            let mark = if doubtful.iter().any(|r| row.touches(*r)) { ("? ", theme.fault()) } else { ("  ", theme.quiet()) };
+            let mark = if doubtful.iter().any(|r| row.touches(*r)) {
+                ("? ", theme.fault())
+            } else {
+                ("  ", theme.quiet())
+            };
             Painted::row(mark, row, |at| {
                 if let Some(c) = support.citations.iter().find(|c| within(c.range, at)) {
                     let style = theme.citation(c.exists && c.names == app.passage + 1);

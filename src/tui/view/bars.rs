@@ -20,7 +20,8 @@ pub(super) fn head(app: &App, theme: Theme, area: Rect, buffer: &mut Buffer) {
         _ => "greedy".to_owned(),
     };
     let right = format!("{} passages · {mode} · {}", app.k, app.annotator);
-    let left = format!("{}  {} vs {}", app.corpus.manifest.title, app.pair.baseline.name, app.pair.tuned.name);
+    let left =
+        format!("{}  {} vs {}", app.corpus.manifest.title, app.pair.baseline.name, app.pair.tuned.name);
     let mut line = Painted::default();
     line.push(" juxta ", theme.brand());
     line.push(" ", Style::new());
@@ -59,14 +60,23 @@ pub(super) fn question(app: &App, theme: Theme, area: Rect, boxed: bool, frame: 
             Some(open) if app.focus != Panel::Question => &open.question,
             _ => &typed,
         };
-        let (text, style) = if text.is_empty() { ("i to type a question", theme.quiet()) } else { (text.as_str(), Style::new()) };
+        let (text, style) = if text.is_empty() {
+            ("i to type a question", theme.quiet())
+        } else {
+            (text.as_str(), Style::new())
+        };
         let width = usize::from(inside.width);
         let rows = crate::tui::wrap::wrap(text, width);
         if rows.len() > usize::from(inside.height) {
             frame.buffer_mut().set_string(inside.x, inside.y, fit(text, width), style);
         } else {
             for (row, y) in rows.iter().zip(inside.top()..inside.bottom()) {
-                Painted::row(("", style), row, |_| style).paint(inside.x, y, inside.right(), frame.buffer_mut());
+                Painted::row(("", style), row, |_| style).paint(
+                    inside.x,
+                    y,
+                    inside.right(),
+                    frame.buffer_mut(),
+                );
             }
         }
     }
@@ -104,7 +114,8 @@ fn told(app: &App, theme: Theme) -> (String, Style) {
     if app.running {
         return ("Esc stops both answers.".to_owned(), theme.quiet());
     }
-    let rated = app.open.as_ref().and_then(|o| o.trial.as_ref()).is_some_and(|t| app.judged.contains_key(&t.id));
+    let rated =
+        app.open.as_ref().and_then(|o| o.trial.as_ref()).is_some_and(|t| app.judged.contains_key(&t.id));
     match (&app.open, rated) {
         (Some(_), true) => ("Rated. r amends, i asks the next question.".to_owned(), theme.quiet()),
         (Some(open), false) if open.trial.is_some() => ("r rates these answers.".to_owned(), theme.quiet()),

@@ -46,7 +46,12 @@ pub(super) fn draw(app: &App, judging: &Judging, theme: Theme, area: Rect, frame
     lines.extend(anchors(app, judging, theme, area.width));
     paint::lines(&lines, 0, theme, inside, buffer);
     if judging.field == Field::Note && inside.height > note_at as u16 {
-        let at = Rect { x: inside.x + 8, y: inside.y + note_at as u16, width: inside.width.saturating_sub(8), height: 1 };
+        let at = Rect {
+            x: inside.x + 8,
+            y: inside.y + note_at as u16,
+            width: inside.width.saturating_sub(8),
+            height: 1,
+        };
         (&judging.note).render(at, buffer);
     }
 }
@@ -76,7 +81,13 @@ fn row(app: &App, judging: &Judging, side: Side, theme: Theme, width: usize) -> 
 
 fn degree(line: &mut Painted, degree: Option<u8>, current: bool, columns: usize, theme: Theme) {
     let text = degree.map_or_else(|| " · ".to_owned(), |d| format!(" {d} "));
-    let style = if current { theme.cursor() } else if degree.is_some() { theme.key() } else { theme.quiet() };
+    let style = if current {
+        theme.cursor()
+    } else if degree.is_some() {
+        theme.key()
+    } else {
+        theme.quiet()
+    };
     line.push(&format!("  {text}"), style);
     line.push(&" ".repeat(columns.saturating_sub(5)), Style::new());
 }
@@ -127,14 +138,32 @@ fn anchors(app: &App, judging: &Judging, theme: Theme, area: u16) -> Vec<Painted
     let (name, scale) = match judging.field {
         Field::Accuracy(_) => ("accuracy", &app.settings.rubric.accuracy),
         Field::Completeness(_) => ("completeness", &app.settings.rubric.completeness),
-        Field::Verdict => return told("Which answer would you rather have got? With it the judgment is saved; go back to amend it.", width, theme),
-        Field::Tags(side) => return told(&format!("What is wrong with answer {}? Digits set and remove tags.", side.letter()), width, theme),
+        Field::Verdict => {
+            return told(
+                "Which answer would you rather have got? With it the judgment is saved; go back to amend it.",
+                width,
+                theme,
+            );
+        }
+        Field::Tags(side) => {
+            return told(
+                &format!("What is wrong with answer {}? Digits set and remove tags.", side.letter()),
+                width,
+                theme,
+            );
+        }
         Field::Note => return told("A note on this trial. It is kept with the ratings.", width, theme),
     };
     let anchor = |n: u8| format!("{n} {}", scale.anchor(n));
     if wide(area) {
         return (1..=5)
-            .map(|n| Painted::text(&format!("{:<13}{}", if n == 1 { name } else { "" }, anchor(n)), theme.quiet(), width))
+            .map(|n| {
+                Painted::text(
+                    &format!("{:<13}{}", if n == 1 { name } else { "" }, anchor(n)),
+                    theme.quiet(),
+                    width,
+                )
+            })
             .collect();
     }
     let half = width / 2;

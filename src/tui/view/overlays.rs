@@ -47,7 +47,14 @@ pub(super) fn help(scroll: usize, theme: Theme, area: Rect, frame: &mut Frame<'_
     drawn.page.insert(Panel::Passages, usize::from(inside.height));
 }
 
-pub(super) fn trials(app: &App, list: &List<Summary>, theme: Theme, area: Rect, frame: &mut Frame<'_>, drawn: &mut Drawn) {
+pub(super) fn trials(
+    app: &App,
+    list: &List<Summary>,
+    theme: Theme,
+    area: Rect,
+    frame: &mut Frame<'_>,
+    drawn: &mut Drawn,
+) {
     let title = format!("Earlier trials · {}", app.corpus.manifest.title);
     let count = if list.loaded { format!("{}", list.entries.len()) } else { String::new() };
     let inside = window(&title, &count, theme, area, frame);
@@ -76,7 +83,10 @@ pub(super) fn trials(app: &App, list: &List<Summary>, theme: Theme, area: Rect, 
         true => "No trials on this corpus yet. Esc goes back; a question makes the first.",
         false => "Reading.",
     };
-    let scroll = list.at.saturating_sub(usize::from(inside.height) / 2).min(paint::furthest(lines.len(), inside.height));
+    let scroll = list
+        .at
+        .saturating_sub(usize::from(inside.height) / 2)
+        .min(paint::furthest(lines.len(), inside.height));
     if lines.is_empty() {
         let lines = super::passages::wrapped(empty, theme.quiet(), width);
         paint::lines(&lines, 0, theme, inside, frame.buffer_mut());
@@ -86,7 +96,14 @@ pub(super) fn trials(app: &App, list: &List<Summary>, theme: Theme, area: Rect, 
     drawn.page.insert(Panel::Passages, usize::from(inside.height));
 }
 
-pub(super) fn choices(title: &str, list: &List<Choice>, theme: Theme, area: Rect, frame: &mut Frame<'_>, drawn: &mut Drawn) {
+pub(super) fn choices(
+    title: &str,
+    list: &List<Choice>,
+    theme: Theme,
+    area: Rect,
+    frame: &mut Frame<'_>,
+    drawn: &mut Drawn,
+) {
     let area = middle(area, 120);
     let inside = window(title, "", theme, area, frame);
     let width = usize::from(inside.width);

@@ -80,7 +80,9 @@ pub(super) fn frame(frame: &Frame<'_>, theme: Theme, area: Rect, buffer: &mut Bu
         block = block.title(Line::styled(format!(" {right} "), Style::new()).right_aligned());
     }
     if !frame.below.is_empty() && area.height > 3 {
-        block = block.title_bottom(Line::styled(format!(" {} ", fit(frame.below, width)), theme.quiet()).right_aligned());
+        block = block.title_bottom(
+            Line::styled(format!(" {} ", fit(frame.below, width)), theme.quiet()).right_aligned(),
+        );
     }
     let inside = block.inner(area);
     block.render(area, buffer);

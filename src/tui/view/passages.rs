@@ -20,7 +20,8 @@ pub(super) fn draw(app: &App, theme: Theme, area: Rect, buffer: &mut Buffer, dra
     let title = if found > 0 { format!("Passages · {found}") } else { "Passages".to_owned() };
     let right = legend(app);
     let below = if found > 0 { "1 words  2 support A  3 support B" } else { "" };
-    let inside = paint::frame(&paint::Frame { title: &title, right: &right, below, focused }, theme, area, buffer);
+    let inside =
+        paint::frame(&paint::Frame { title: &title, right: &right, below, focused }, theme, area, buffer);
     let width = usize::from(inside.width);
     let lines = match &app.open {
         None => welcome(app, theme, width),
@@ -64,10 +65,16 @@ fn welcome(app: &App, theme: Theme, width: usize) -> Vec<Painted> {
     lines.extend(wrapped(&manifest.description, Style::new(), width));
     lines.push(Painted::default());
     match &app.index {
-        Index::Ready(passages) => lines.push(Painted::text(&format!("{passages} passages to search."), theme.quiet(), width)),
+        Index::Ready(passages) => {
+            lines.push(Painted::text(&format!("{passages} passages to search."), theme.quiet(), width))
+        }
         Index::Opening(None) => lines.push(Painted::text("Opening the index.", theme.quiet(), width)),
         Index::Opening(Some(p)) => {
-            lines.push(Painted::text(&format!("{} · {} of {}", p.doing, p.done, p.total), Style::new(), width));
+            lines.push(Painted::text(
+                &format!("{} · {} of {}", p.doing, p.done, p.total),
+                Style::new(),
+                width,
+            ));
             lines.push(Painted::text(&bar(p.done, p.total, width.min(60)), theme.key(), width));
         }
         Index::Failed(fault) => {
@@ -89,7 +96,15 @@ pub(super) fn wrapped(text: &str, style: Style, width: usize) -> Vec<Painted> {
     wrap(text, width).iter().map(|row| Painted::row(("", style), row, |_| style)).collect()
 }
 
-fn passage(app: &App, open: &Open, n: usize, hit: &Hit, theme: Theme, width: usize, lines: &mut Vec<Painted>) {
+fn passage(
+    app: &App,
+    open: &Open,
+    n: usize,
+    hit: &Hit,
+    theme: Theme,
+    width: usize,
+    lines: &mut Vec<Painted>,
+) {
     let selected = app.passage == n;
     let mark = if selected { "▸" } else { " " };
     let cited: Vec<_> = Side::BOTH
@@ -105,7 +120,9 @@ fn passage(app: &App, open: &Open, n: usize, hit: &Hit, theme: Theme, width: usi
         heading.push_str(" · left out: the prompt is full");
     }
     lines.push(Painted::text(&heading, theme.heading(selected), width));
-    let of = |side: Side, layer| if app.shows(layer) { open.pane(side).support.of_passage(n + 1) } else { Vec::new() };
+    let of = |side: Side, layer| {
+        if app.shows(layer) { open.pane(side).support.of_passage(n + 1) } else { Vec::new() }
+    };
     let (a, b) = (of(Side::A, Layer::SupportA), of(Side::B, Layer::SupportB));
     let words: &[(usize, usize)] = if app.shows(Layer::Question) { &hit.matches } else { &[] };
     let within = |ranges: &[(usize, usize)], at: usize| ranges.iter().any(|(s, e)| (*s..*e).contains(&at));
