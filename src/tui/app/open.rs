@@ -123,8 +123,7 @@ impl Open {
                 pane.stale = true;
             }
             Event::Answered(side, answer) => {
-                let follow = self.pane(side).follow;
-                *self.pane_mut(side) = Pane { follow, ..Pane::ended(*answer) };
+                *self.pane_mut(side) = Pane::ended(*answer);
                 if self.panes.iter().all(|p| matches!(p.state, State::Ended(_))) {
                     self.readable = Some(now);
                 }
@@ -181,15 +180,4 @@ impl Pane {
             _ => None,
         }
     }
-}
-
-/// A fault that stands in both panes when the whole trial failed.
-pub(super) fn failed(open: &mut Open, fault: &Fault) {
-    for pane in &mut open.panes {
-        pane.stop();
-    }
-    if open.hits.is_none() {
-        open.hits = Some(Vec::new());
-    }
-    let _ = fault;
 }

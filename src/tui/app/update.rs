@@ -2,7 +2,7 @@
 
 use super::judging::{Field, Judging, Saved};
 use super::lists::{Choice, List};
-use super::open::{self, Open};
+use super::open::Open;
 use super::{App, Ask, Effect, Index, Message, Over, Panel};
 use crate::compare::{Pair, Side, Trial};
 use crate::config::Layer;
@@ -233,6 +233,7 @@ impl App {
         self.open = Some(Open::asked(ask.question.clone(), contenders));
         self.reset_view();
         self.running = true;
+        self.notice = None;
         self.focus = Panel::A;
         effects.push(Effect::Remember(ask.question.clone()));
         effects.push(Effect::Ask(Box::new(ask)));
@@ -310,7 +311,11 @@ impl App {
                 open.hits.get_or_insert_default();
             }
             Err(fault) => {
-                open::failed(open, &fault);
+                // What was said stays on the screen, above the reason why it goes no further.
+                for pane in &mut open.panes {
+                    pane.stop();
+                }
+                open.hits.get_or_insert_default();
                 self.fault = Some(fault);
             }
         }
