@@ -1,7 +1,6 @@
 //! The trial on the screen: being run, or read back.
 
 use crate::compare::{Answer, Event, Finish, Side, Support, Trial, support};
-use crate::fault::Fault;
 use crate::job::Progress;
 use crate::retrieve::Hit;
 use std::time::Duration;
