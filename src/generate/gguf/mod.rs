@@ -21,7 +21,7 @@ use std::io::{Read, Seek, SeekFrom};
 
 pub(super) use header::peek;
 
-/// The number types that agree with their own dequantised weights in `tests/gguf.rs`.
+/// The number types that agree with their own dequantised weights in `tests/generate/gguf.rs`.
 const TYPES: [GgmlDType; 12] = [
     GgmlDType::F32,
     GgmlDType::F16,

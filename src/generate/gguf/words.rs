@@ -2,7 +2,7 @@
 //!
 //! Two kinds: `gpt2`, byte-level BPE with its merges and the name of a way to split text into words; and `llama`,
 //! SentencePiece BPE, which has scores instead of merges. Both become a Hugging Face tokenizer, held against
-//! llama.cpp's own test vectors in `tests/gguf.rs`. candle's converter takes any unknown way to split for GPT-2's
+//! llama.cpp's own test vectors in `tests/generate/gguf.rs`. candle's converter takes any unknown way to split for GPT-2's
 //! (also Llama 3's, which files call `llama-bpe`), and puts a space before the text: so there is one here.
 
 use super::super::codec::{Codec, read_tokenizer};
