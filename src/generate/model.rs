@@ -188,12 +188,12 @@ impl Model {
         self.codec.render(messages)
     }
 
-    /// How many tokens `text` takes of the model's window.
+    /// How many tokens `text` takes of the model's window as a prompt.
     ///
     /// # Errors
     /// A [`Fault`] if the tokenizer fails on it.
     pub fn count_tokens(&self, text: &str) -> Result<usize> {
-        Ok(self.codec.encode(text)?.len())
+        Ok(self.codec.encode_prompt(text)?.len())
     }
 
     /// Answers `prompt`, a rendered one; tells each step to `on` as it happens. A cancelled answer is one with
@@ -264,7 +264,12 @@ impl Model {
     /// fails.
     pub fn logits(&self, tokens: &[u32]) -> Result<Vec<f32>> {
         self.check_prompt(tokens)?;
-        self.forward(&mut self.engine.session(), tokens, 0)
+        let mut session = self.engine.session();
+        let mut logits = Vec::new();
+        for (n, chunk) in tokens.chunks(CHUNK).enumerate() {
+            logits = self.forward(&mut session, chunk, n * CHUNK)?;
+        }
+        Ok(logits)
     }
 
     fn check_prompt(&self, ids: &[u32]) -> Result<()> {

@@ -11,6 +11,7 @@ pub fn models() -> PathBuf {
 }
 
 /// A folder of real data beside the repository; `None`, with a message, where there is none.
+#[allow(clippy::print_stdout)]
 pub fn shared(path: &str) -> Option<PathBuf> {
     let root = std::env::var_os("JUXTA_TEST_DATA")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data"), PathBuf::from);

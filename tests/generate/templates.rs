@@ -10,7 +10,7 @@ fn messages() -> Vec<Message> {
 }
 
 #[test]
-fn the_templates_of_seventeen_models_render_both_messages_unescaped() {
+fn the_templates_of_many_models_render_both_messages_unescaped() {
     let Some(folder) = shared("gguf-vocabs/templates") else { return };
     let mut rendered = 0;
     for entry in std::fs::read_dir(folder).expect("lists") {
@@ -25,10 +25,15 @@ fn the_templates_of_seventeen_models_render_both_messages_unescaped() {
         ]);
         let place = path.display().to_string();
         let template = Template::new(&source, specials, &place).expect("is a template");
+        if place.ends_with("fireworks-ai-llama-3-firefunction-v2.jinja") {
+            // It wants `functions`, which transformers does not give it either: it is for calling them only.
+            super::support::refused(template.render(&messages()), &[&place, "line 21", "undefined"]);
+            continue;
+        }
         let prompt = template.render(&messages()).unwrap_or_else(|e| panic!("{e}"));
         assert!(prompt.contains("Be brief & <plain>."), "{place}: {prompt}");
         assert!(prompt.contains("Who \"wrote\" Faust?"), "{place}: {prompt}");
         rendered += 1;
     }
-    assert_eq!(rendered, 17);
+    assert_eq!(rendered, 16);
 }
