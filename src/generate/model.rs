@@ -23,8 +23,9 @@ use candle_transformers::models::quantized_llama::ModelWeights;
 use serde::{Deserialize, Serialize};
 use std::time::Instant;
 
-/// Tokens of the prompt that are read between two looks at the cancel token.
-const CHUNK: usize = 64;
+/// Multiplications between two looks at the cancel token while a prompt is read: about a tenth of a second on two
+/// cores. Fewer would cost time: each product packs the whole weight again, however few tokens it is for.
+const UNCANCELLED: u64 = 12_000_000_000;
 
 /// A model that answers.
 pub struct Model {
@@ -32,6 +33,8 @@ pub struct Model {
     codec: Codec,
     engine: Engine,
     vocabulary: usize,
+    /// Tokens of the prompt that are read at once.
+    chunk: usize,
 }
 
 /// What must be known of a model to have its answers again.
@@ -128,6 +131,7 @@ impl Model {
         base_digest: Option<String>,
     ) -> Result<Self> {
         let Checkpoint { shape, weights, codec, .. } = checkpoint;
+        let chunk = chunk(weights.parameters());
         let own = shape.config.max_position_embeddings.min(LARGEST_WINDOW);
         let context_tokens = window.map_or(own, |w| w.min(own));
         let engine = Engine::dense(&shape, weights, context_tokens).map_err(|e| {
@@ -146,13 +150,14 @@ impl Model {
                 context_tokens,
             },
             vocabulary: shape.config.vocab_size,
+            chunk,
             codec,
             engine,
         })
     }
 
     fn quantised(contender: &Contender, file: &str, report: Report, cancel: &Cancel) -> Result<Self> {
-        let Quantised { weights, codec, vocabulary, window, types } =
+        let Quantised { weights, codec, vocabulary, parameters, window, types } =
             gguf::load(&contender.folder, file, &contender.name, report, cancel)?;
         Ok(Self {
             facts: Facts {
@@ -165,6 +170,7 @@ impl Model {
                 context_tokens: window,
             },
             vocabulary,
+            chunk: chunk(parameters),
             codec,
             engine: Engine::Quantised(weights),
         })
@@ -197,7 +203,8 @@ impl Model {
     }
 
     /// Answers `prompt`, a rendered one; tells each step to `on` as it happens. A cancelled answer is one with
-    /// the text so far; `cancel` is looked at before every token and every 64 tokens of the prompt.
+    /// the text so far; `cancel` is looked at before every token, and about every tenth of a second
+    /// while the prompt is read.
     ///
     /// # Errors
     /// A [`Fault`] if the prompt is empty or longer than the model's window, or the engine fails.
@@ -218,12 +225,12 @@ impl Model {
         let read = |read, on: &mut dyn FnMut(Step)| on(Step::Reading { read, prompt_tokens: ids.len() });
         read(0, on);
         let mut logits = None;
-        for (n, chunk) in ids.chunks(CHUNK).enumerate() {
+        for (n, chunk) in ids.chunks(self.chunk).enumerate() {
             if cancel.is_cancelled() {
                 break;
             }
-            logits = Some(self.forward(&mut session, chunk, n * CHUNK)?);
-            read(n * CHUNK + chunk.len(), on);
+            logits = Some(self.forward(&mut session, chunk, n * self.chunk)?);
+            read(n * self.chunk + chunk.len(), on);
         }
         let finish = loop {
             if cancel.is_cancelled() {
@@ -266,8 +273,8 @@ impl Model {
         self.check_prompt(tokens)?;
         let mut session = self.engine.session();
         let mut logits = Vec::new();
-        for (n, chunk) in tokens.chunks(CHUNK).enumerate() {
-            logits = self.forward(&mut session, chunk, n * CHUNK)?;
+        for (n, chunk) in tokens.chunks(self.chunk).enumerate() {
+            logits = self.forward(&mut session, chunk, n * self.chunk)?;
         }
         Ok(logits)
     }
@@ -299,10 +306,21 @@ impl Model {
     }
 }
 
+/// Answers are made on threads of their own.
+const _: fn() = || {
+    fn is_shared<T: Send + Sync>() {}
+    is_shared::<Model>();
+};
+
 impl std::fmt::Debug for Model {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Model").field("facts", &self.facts).finish_non_exhaustive()
     }
+}
+
+fn chunk(parameters: u64) -> usize {
+    let tokens = (UNCANCELLED / parameters.max(1)).clamp(16, 512);
+    usize::try_from(tokens).unwrap_or(512)
 }
 
 fn told(kind: &Kind) -> &'static str {
