@@ -398,3 +398,45 @@ impl Answer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job::SILENT;
+    use std::path::Path;
+
+    fn in_pieces(path: &Path, tokens: &[u32]) {
+        let registry = Registry::default();
+        let contender = registry.find(&path.to_string_lossy()).expect("a model");
+        let mut model = Model::load(&contender, &registry, SILENT, &Cancel::new()).expect("loads");
+        let whole = model.logits(tokens).expect("logits");
+        for chunk in [1, 3, 7] {
+            model.chunk = chunk;
+            let got = model.logits(tokens).expect("logits");
+            let off = got.iter().zip(&whole).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(off < 1e-4, "off by {off} in pieces of {chunk}");
+        }
+    }
+
+    #[test]
+    fn a_prompt_read_in_pieces_is_the_same_prompt() {
+        let tokens: Vec<u32> = (3..23).collect();
+        in_pieces(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/models/grouped"), &tokens);
+    }
+
+    #[test]
+    #[allow(clippy::print_stdout)]
+    fn a_prompt_read_in_pieces_by_the_quantised_engine_is_the_same_prompt() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../shared/data/model-tiny-random-llama-gguf/llama-2-tiny-random.gguf");
+        if !path.exists() {
+            return println!("skipped: there is no {}", path.display());
+        }
+        in_pieces(&path, &(300..320).collect::<Vec<u32>>());
+    }
+
+    #[test]
+    fn large_models_read_in_smaller_pieces() {
+        assert_eq!([chunk(1), chunk(100_000_000), chunk(7_000_000_000)], [512, 120, 16]);
+    }
+}
