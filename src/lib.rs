@@ -4,7 +4,7 @@
 //! tokens → trial (stored before it is judged) → judgment (appended and synced) → exports.
 //!
 //! The rooms, and who may look into whom:
-//! `main → {cli, tui} → {compare, study, export, finetune} → {retrieve, prompt, generate} → corpus`;
+//! `main → {cli, tui} → lab → {compare, study, export, finetune} → {retrieve, prompt, generate} → corpus`;
 //! `text`, `job`, `fault` and `folder` serve everyone. Only `tui` names the terminal, only `cli` prints, and
 //! `generate` knows nothing of retrieval. `tests/rooms.rs` holds these rules.
 
@@ -18,6 +18,7 @@ pub mod finetune;
 pub mod folder;
 pub mod generate;
 pub mod job;
+pub mod lab;
 pub mod prompt;
 pub mod retrieve;
 pub mod study;

@@ -1,6 +1,11 @@
-//! The binary: parse, start the log, call the library, turn an error into an exit code.
+//! The binary: settle the threads, hand over to the command line.
+
+use std::process::ExitCode;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-fn main() {}
+fn main() -> ExitCode {
+    juxta::job::threads::settle();
+    juxta::cli::main()
+}

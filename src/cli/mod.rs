@@ -1,1 +1,144 @@
-//! cli
+//! The command line: one file for each command. The only room that prints.
+
+mod ask;
+mod corpus;
+mod export;
+mod json;
+mod model;
+mod out;
+mod search;
+
+use crate::config::Paths;
+use crate::fault::Fault;
+use crate::lab::Lab;
+use crate::tui;
+use clap::{Parser, Subcommand};
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Did fine-tuning make this model better or worse at answering from retrieved context?
+///
+/// Without a command the lab opens in the terminal.
+#[derive(Debug, Parser)]
+#[command(name = "juxta", version, about, long_about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+
+    /// Keep everything (judgments, trials, indices, settings) in this folder.
+    #[arg(long, global = true, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+
+    /// Open the lab on this corpus: an id, or the path of a corpus folder.
+    #[arg(long, value_name = "ID")]
+    corpus: Option<String>,
+
+    /// Open the lab with these two models.
+    #[arg(long, value_name = "BASE,TUNED")]
+    pair: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Ask both models a question and print their answers.
+    Ask(ask::Args),
+    /// Search a corpus and print the passages found.
+    Search(search::Args),
+    /// List, check and measure corpora.
+    #[command(subcommand)]
+    Corpus(corpus::Command),
+    /// List models.
+    #[command(subcommand)]
+    Model(model::Command),
+    /// Export judgments with their trials.
+    Export(export::Args),
+    /// Print where settings, judgments and indices are kept.
+    Paths,
+    /// Print the table of keys, in Markdown.
+    #[command(hide = true)]
+    Keys,
+    /// Draw the lab's screen as an SVG picture, after asking a question.
+    #[command(hide = true)]
+    Picture(tui::picture::Args),
+}
+
+/// Runs the program; an error becomes a message on standard error and an exit code.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    start_log(&cli);
+    match run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if out::is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            out::error(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> anyhow::Result<()> {
+    let data_dir = cli.data_dir.as_deref();
+    match cli.command {
+        None => {
+            if !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
+                return Err(Fault::new("terminal", "standard input or output that is none")
+                    .expected("a terminal, to open the lab in")
+                    .next("Without one, use `juxta ask \"…\"`, or `juxta help` for the other commands.")
+                    .into());
+            }
+            tui::run(data_dir, cli.corpus, cli.pair)
+        }
+        Some(Command::Ask(args)) => ask::run(&Lab::open(data_dir)?, &args),
+        Some(Command::Search(args)) => search::run(&Lab::open(data_dir)?, &args),
+        Some(Command::Corpus(command)) => corpus::run(data_dir, &command),
+        Some(Command::Model(command)) => model::run(data_dir, &command),
+        Some(Command::Export(args)) => export::run(&Lab::open(data_dir)?, &args),
+        Some(Command::Paths) => paths(&Paths::find(data_dir)?),
+        Some(Command::Keys) => out::text(&tui::keys::markdown()),
+        Some(Command::Picture(args)) => Ok(tui::picture::run(data_dir, &args)?),
+    }
+}
+
+fn paths(paths: &Paths) -> anyhow::Result<()> {
+    let rows = [
+        ("settings", &paths.settings),
+        ("judgments", &paths.journals()),
+        ("trials", &paths.trials()),
+        ("corpora", &paths.corpora()),
+        ("models", &paths.models()),
+        ("indices", &paths.indices()),
+        ("log", &paths.log()),
+    ];
+    let lines: Vec<String> =
+        rows.iter().map(|(name, path)| format!("{name:<10} {}\n", path.display())).collect();
+    out::text(&lines.concat())
+}
+
+/// Prints judgments that no disk would take, when the lab ends without them.
+///
+/// # Errors
+/// Standard output's.
+pub(crate) fn last_words(unkept: &[crate::study::Judgment]) -> anyhow::Result<()> {
+    out::remark(
+        "these judgments could not be saved; append each line to your journal (`juxta paths` says where):",
+    );
+    unkept.iter().try_for_each(out::json_line)
+}
+
+/// The log goes to a file, since the screen belongs to the lab; without a data folder there is none.
+fn start_log(cli: &Cli) {
+    let Ok(paths) = Paths::find(cli.data_dir.as_deref()) else { return };
+    if !paths.data.is_dir() {
+        return;
+    }
+    let filter = tracing_subscriber::EnvFilter::try_from_env("JUXTA_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("juxta=info"));
+    if let Ok(file) = std::fs::OpenOptions::new().append(true).create(true).open(paths.log()) {
+        let _ = tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_ansi(false)
+            .with_writer(std::sync::Mutex::new(file))
+            .try_init();
+    }
+}

@@ -1,1 +1,14 @@
-//! compare
+//! A trial: one question, its passages, two answers side by side, streamed as events.
+//!
+//! Knows how to bring retrieval, prompt and generation together; nothing of the terminal, of judging, or of
+//! where trials are kept.
+
+mod pair;
+mod run;
+mod support;
+mod trial;
+
+pub use pair::{Models, Pair};
+pub use run::{Event, Events, Request, again, run};
+pub use support::{Citation, Sentence, Span, Support, support};
+pub use trial::{Answer, Finish, Rerun, Role, Side, Trial};

@@ -2,6 +2,9 @@
 //! this, so that nothing else knows the difference.
 
 mod packed;
+mod write;
+
+pub use write::replace;
 
 use crate::fault::{Fault, Result};
 use std::borrow::Cow;

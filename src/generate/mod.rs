@@ -1,1 +1,31 @@
-//! generate
+//! What answers: finds models, loads them, renders the chat template, samples, streams.
+//!
+//! The way in: [`Registry::discover`] → [`Contender`] → [`Model::load`] → [`Model::render`] →
+//! [`Model::generate`]. Runs models of the llama architecture on the CPU through candle: Hugging Face folders in
+//! f32 (with PEFT adapters merged in), and GGUF files as they are quantised. Whatever the engines would get wrong
+//! or ignore is refused by its name, before gigabytes are read.
+//!
+//! Knows nothing of retrieval, corpora or the terminal.
+
+mod adapter;
+mod answer;
+mod card;
+mod checkpoint;
+mod codec;
+mod config;
+mod gguf;
+mod model;
+mod registry;
+mod sampling;
+mod source;
+mod weights;
+
+pub use answer::{Completion, Finish, Step};
+pub use card::{CARD, Card, TrainedOn};
+pub use checkpoint::{Checkpoint, digest};
+pub use codec::Codec;
+pub use config::{LARGEST_WINDOW, Shape};
+pub use model::{Facts, Model};
+pub use registry::{Contender, Kind, Registry};
+pub use sampling::{Draw, Mode, Penalty, Sampling};
+pub use weights::Weights;

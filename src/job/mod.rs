@@ -1,6 +1,7 @@
 //! Long work: how it is cancelled and how it says how far it is. Knows no terminal and no model.
 
 mod task;
+pub mod threads;
 
 pub use task::{Task, spawn};
 

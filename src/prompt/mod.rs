@@ -1,7 +1,9 @@
 //! What a model is asked: messages, rendered by the model's own chat template, with as many passages as fit.
 
 mod message;
+mod pack;
 mod template;
 
 pub use message::{Message, Role};
+pub use pack::{INSTRUCTION, Packed, messages, pack};
 pub use template::Template;

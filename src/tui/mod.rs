@@ -1,1 +1,14 @@
-//! tui
+//! The lab in the terminal: the only room that names ratatui and crossterm. It shows what `lab` does and changes
+//! nothing by itself.
+
+mod app;
+mod keeper;
+pub mod keys;
+pub mod picture;
+mod runtime;
+mod screen;
+mod theme;
+mod view;
+mod wrap;
+
+pub use runtime::run;

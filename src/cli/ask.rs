@@ -1,0 +1,126 @@
+//! `juxta ask`: a trial without the lab.
+
+use super::out::{self, Bar};
+use crate::compare::{Answer, Event, Finish, Pair, Side, Trial};
+use crate::job::Cancel;
+use crate::lab::{self, Asking, Lab};
+use std::fmt::Write;
+
+/// What to ask.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The question.
+    question: String,
+    /// The corpus: an id, or the path of a corpus folder. The first one if left out.
+    #[arg(long, value_name = "ID")]
+    corpus: Option<String>,
+    /// The baseline and the fine-tuned model: names or paths.
+    #[arg(long, value_name = "BASE,TUNED")]
+    pair: Option<String>,
+    /// How many passages to retrieve.
+    #[arg(short, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=20))]
+    k: Option<u8>,
+    /// Decides the draw when the temperature is above 0.
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// 0 takes the likeliest token each time.
+    #[arg(long, value_name = "T")]
+    temperature: Option<f64>,
+    /// Where an answer is cut off.
+    #[arg(long, value_name = "N")]
+    max_tokens: Option<usize>,
+    /// Print one JSON object: the trial, with all it takes to run it again.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(lab: &Lab, args: &Args) -> anyhow::Result<()> {
+    let mut settings = lab.settings.sampling.clone();
+    settings.seed = args.seed.unwrap_or(settings.seed);
+    settings.temperature = args.temperature.unwrap_or(settings.temperature);
+    settings.max_tokens = args.max_tokens.unwrap_or(settings.max_tokens);
+    let corpus = lab.corpus(args.corpus.as_deref())?;
+    let pair = Pair::choose(lab.models.registry(), args.pair.as_deref(), &corpus.manifest.id)?;
+    let asking = Asking {
+        question: args.question.clone(),
+        pair,
+        k: args.k.map_or(lab.settings.retrieval.k, usize::from),
+        sampling: lab::sampling(&settings)?,
+        corpus,
+    };
+    let cancel = Cancel::new();
+    let trial = {
+        let bar = Bar::new();
+        let index = lab.index(&asking.corpus, &|p| bar.show(&p), &cancel)?;
+        let events = |event| {
+            if let Event::Loading(_, progress) = event {
+                bar.show(&progress);
+            }
+        };
+        lab.ask(&asking, &index, &events, &cancel)?
+    };
+    if args.json {
+        out::json(&trial)?
+    } else {
+        out::text(&for_people(&trial))?
+    }
+    // Half a result is not a whole one: a script must see it.
+    match trial.answers.iter().find(|a| a.finish == Finish::Failed) {
+        Some(failed) => {
+            let why = failed.error.as_deref().unwrap_or("no reason given");
+            Err(anyhow::anyhow!("{} did not answer: {why}", failed.contender))
+        }
+        None => Ok(()),
+    }
+}
+
+fn for_people(trial: &Trial) -> String {
+    let mut out = String::new();
+    // Writing into a string cannot fail.
+    let _ = writeln!(out, "{}\n", trial.question);
+    for hit in &trial.hits {
+        let left_out =
+            if hit.rank > trial.rerun.passages_used { " (left out: the prompt is full)" } else { "" };
+        let _ = writeln!(
+            out,
+            "[{}] {} · {:.2}{left_out}\n    {}\n",
+            hit.rank,
+            hit.heading(),
+            hit.score,
+            hit.text
+        );
+    }
+    if trial.hits.is_empty() {
+        let _ = writeln!(out, "No passage shares a word with the question.\n");
+    }
+    for side in Side::BOTH {
+        let answer = trial.answer(side);
+        let _ = writeln!(
+            out,
+            "{} · {} ({}) · {}",
+            side.letter(),
+            answer.contender,
+            answer.role.name(),
+            figures(answer)
+        );
+        let _ = writeln!(out, "    {}\n", answer.error.as_deref().unwrap_or(answer.text.trim()));
+    }
+    out
+}
+
+fn figures(answer: &Answer) -> String {
+    let mut parts = vec![format!("{} tokens", answer.tokens)];
+    if let Some(rate) = answer.tokens_per_second {
+        parts.push(format!("{rate:.0} tokens/s"));
+    }
+    if let Some(first) = answer.seconds_to_first_token {
+        parts.push(format!("first after {first:.2} s"));
+    }
+    match answer.finish {
+        Finish::Stop => {}
+        Finish::Length => parts.push("cut off at the limit".into()),
+        Finish::Cancelled => parts.push("stopped".into()),
+        Finish::Failed => parts.push("failed".into()),
+    }
+    parts.join(", ")
+}

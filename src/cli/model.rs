@@ -1,0 +1,49 @@
+//! `juxta model`: list.
+
+use super::out;
+use crate::generate::{Kind, Registry};
+use crate::lab::Lab;
+use std::fmt::Write;
+use std::path::Path;
+
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Command {
+    /// List the models there are.
+    List {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+pub(super) fn run(data_dir: Option<&Path>, command: &Command) -> anyhow::Result<()> {
+    match command {
+        Command::List { json } => list(Lab::open(data_dir)?.models.registry(), *json),
+    }
+}
+
+fn list(registry: &Registry, json: bool) -> anyhow::Result<()> {
+    for fault in &registry.faults {
+        out::remark(&fault.to_string());
+    }
+    if json {
+        return out::json(&registry.contenders);
+    }
+    let mut text = String::new();
+    for c in &registry.contenders {
+        let kind = match &c.kind {
+            Kind::Base => "base".to_owned(),
+            Kind::Gguf => "GGUF".to_owned(),
+            Kind::Adapter { base } => format!("adapter of {base}"),
+        };
+        let _ = write!(text, "{} · {kind}", c.name);
+        if let Some(trained) = &c.trained_on {
+            let _ = write!(text, " · {} examples of {}", trained.examples, trained.corpus);
+        }
+        if let Some(licence) = &c.licence {
+            let _ = write!(text, " · {licence}");
+        }
+        let _ = writeln!(text, "\n    {}\n", c.description.as_deref().unwrap_or(&c.title));
+    }
+    out::text(&text)
+}

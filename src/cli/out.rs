@@ -1,0 +1,74 @@
+//! Where everything is printed. Text for people is made printable here; results go to standard output, errors and
+//! progress to standard error.
+
+use crate::job::Progress;
+use crate::text::visible;
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+use std::io::{self, Write};
+use std::time::Duration;
+
+/// Prints text for people.
+pub(super) fn text(text: &str) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(visible(text).as_bytes())?;
+    Ok(out.flush()?)
+}
+
+/// Prints one JSON value for programs.
+pub(super) fn json(value: &impl Serialize) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(super::json::printable(value)?.as_bytes())?;
+    out.write_all(b"\n")?;
+    Ok(out.flush()?)
+}
+
+/// Prints one JSON value on one line.
+pub(super) fn json_line(value: &impl Serialize) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    serde_json::to_writer(&mut out, value)?;
+    out.write_all(b"\n")?;
+    Ok(out.flush()?)
+}
+
+/// Prints an error.
+pub(super) fn error(error: &anyhow::Error) {
+    // Standard error may be gone too; there is nobody left to tell then.
+    let _ = writeln!(io::stderr(), "juxta: {}", visible(&format!("{error:#}")));
+}
+
+/// Prints a remark that is no result.
+pub(super) fn remark(remark: &str) {
+    let _ = writeln!(io::stderr(), "juxta: {}", visible(remark));
+}
+
+/// Whether the reader of our output went away, as `head` does: no error.
+pub(super) fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().filter_map(|e| e.downcast_ref::<io::Error>()).any(|e| e.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// A progress bar on standard error; hidden where that is no terminal.
+pub(super) struct Bar(ProgressBar);
+
+impl Bar {
+    pub(super) fn new() -> Self {
+        let bar = ProgressBar::new(0);
+        if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len}") {
+            bar.set_style(style);
+        }
+        bar.enable_steady_tick(Duration::from_millis(200));
+        Self(bar)
+    }
+
+    pub(super) fn show(&self, progress: &Progress) {
+        self.0.set_message(visible(&progress.doing).into_owned());
+        self.0.set_length(progress.total);
+        self.0.set_position(progress.done);
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}

@@ -1,0 +1,51 @@
+//! `juxta search`: passages without answers.
+
+use super::out::{self, Bar};
+use crate::job::Cancel;
+use crate::lab::Lab;
+use serde_json::json;
+use std::fmt::Write;
+
+/// What to search for.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The question.
+    question: String,
+    /// The corpus: an id, or the path of a corpus folder. The first one if left out.
+    #[arg(long, value_name = "ID")]
+    corpus: Option<String>,
+    /// How many passages.
+    #[arg(short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    k: Option<u16>,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(lab: &Lab, args: &Args) -> anyhow::Result<()> {
+    let corpus = lab.corpus(args.corpus.as_deref())?;
+    let index = {
+        let bar = Bar::new();
+        lab.index(&corpus, &|p| bar.show(&p), &Cancel::new())?
+    };
+    let hits = index.search(&args.question, args.k.map_or(lab.settings.retrieval.k, usize::from))?;
+    if args.json {
+        return out::json(&json!({ "question": args.question, "corpus": corpus.manifest.id, "hits": hits }));
+    }
+    let mut text = String::new();
+    for hit in &hits {
+        let _ = writeln!(
+            text,
+            "[{}] {} · {} · {:.2}\n    {}\n",
+            hit.rank,
+            hit.heading(),
+            hit.document,
+            hit.score,
+            hit.text
+        );
+    }
+    if hits.is_empty() {
+        text.push_str("No passage shares a word with the question.\n");
+    }
+    out::text(&text)
+}

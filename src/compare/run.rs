@@ -1,0 +1,227 @@
+//! Runs a trial: both contenders load, read and answer at the same time, each on a thread of its own, so that a
+//! slow or broken one does not keep the other from the screen.
+
+use super::pair::{Models, Pair};
+use super::support::{Support, support};
+use super::trial::{self, Answer, Finish, Rerun, Side, Trial};
+use crate::fault::{Error, Result};
+use crate::generate::{Contender, Model, Sampling, Step};
+use crate::job::{Cancel, Progress};
+use crate::prompt::{self, Message};
+use crate::retrieve::{Hit, Index, Settings};
+use jiff::Timestamp;
+use std::sync::Arc;
+
+/// What is asked of whom.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The question.
+    pub question: String,
+    /// The corpus's id.
+    pub corpus: String,
+    /// The digest of the corpus.
+    pub corpus_digest: String,
+    /// How its passages were cut.
+    pub retrieval: Settings,
+    /// How many passages to ask for.
+    pub k: usize,
+    /// The contenders.
+    pub pair: Pair,
+    /// How both answers are drawn.
+    pub sampling: Sampling,
+}
+
+/// What happens in a trial, as it happens.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// The passages were found.
+    Retrieved(Vec<Hit>),
+    /// A model is being loaded.
+    Loading(Side, Progress),
+    /// The prompt holds this many of the passages; both models are in memory, or have failed.
+    Packed(usize),
+    /// A contender has read so many tokens of a prompt of so many.
+    Reading(Side, usize, usize),
+    /// A piece of an answer, and how many tokens the answer has now.
+    Text(Side, String, usize),
+    /// An answer came to its end, one way or another.
+    Answered(Side, Box<Answer>),
+}
+
+/// Where events go; called from several threads, must not block.
+pub type Events<'a> = &'a (dyn Fn(Event) + Sync);
+
+/// Asks both contenders. A contender that cannot be loaded or fails gives a failed answer, not a failed trial;
+/// one that was stopped gives what it had said.
+///
+/// # Errors
+/// What retrieval fails with, and [`Error::Cancelled`] if stopped before anything could be said.
+pub fn run(
+    request: &Request,
+    index: &Index,
+    models: &Models,
+    events: Events<'_>,
+    cancel: &Cancel,
+) -> Result<Trial> {
+    let asked_at = Timestamp::now();
+    let hits = index.search(&request.question, request.k)?;
+    events(Event::Retrieved(hits.clone()));
+    cancel.check()?;
+    let contenders = Side::BOTH.map(|side| request.pair.of(side));
+    let loaded = load(contenders, models, events, cancel);
+    let packed = prompt::pack(&request.question, &hits, &mut |messages| {
+        Ok(loaded.iter().flatten().all(|model| fits(model, messages, &request.sampling)))
+    })?;
+    events(Event::Packed(packed.passages));
+    let asked = Asked { messages: &packed.messages, passages: &hits[..packed.passages] };
+    let answers = std::thread::scope(|scope| {
+        let [a, b] = Side::BOTH.map(|side| {
+            let (model, asked) = (&loaded[side.index()], &asked);
+            let (contender, sampling) = (contenders[side.index()], &request.sampling);
+            scope.spawn(move || answer(side, contender, model, asked, sampling, events, cancel))
+        });
+        [a, b].map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    });
+    Ok(Trial {
+        id: trial::new_id(asked_at, &request.question),
+        asked_at,
+        again_of: None,
+        question: request.question.clone(),
+        corpus: request.corpus.clone(),
+        hits,
+        answers,
+        rerun: Rerun {
+            juxta: env!("CARGO_PKG_VERSION").to_owned(),
+            corpus_digest: request.corpus_digest.clone(),
+            retrieval: request.retrieval,
+            k: request.k,
+            passages_used: packed.passages,
+            messages: packed.messages,
+        },
+    })
+}
+
+/// Asks one contender of a trial again, drawn otherwise. The result is a trial of its own, so that what was judged
+/// stays what it was.
+///
+/// # Errors
+/// [`Error::Cancelled`] if stopped before anything could be said.
+pub fn again(
+    old: &Trial,
+    side: Side,
+    contender: &Contender,
+    sampling: &Sampling,
+    models: &Models,
+    events: Events<'_>,
+    cancel: &Cancel,
+) -> Result<Trial> {
+    let asked_at = Timestamp::now();
+    let model = load_one(side, contender, models, events, cancel);
+    cancel.check()?;
+    let asked = Asked { messages: &old.rerun.messages, passages: old.passages() };
+    let mut new = old.clone();
+    new.answers[side.index()] = answer(side, contender, &model, &asked, sampling, events, cancel);
+    new.id = trial::new_id(asked_at, &old.question);
+    new.asked_at = asked_at;
+    new.again_of = Some(old.id.clone());
+    Ok(new)
+}
+
+struct Asked<'a> {
+    messages: &'a [Message],
+    passages: &'a [Hit],
+}
+
+type Loaded = Result<Arc<Model>>;
+
+fn load(contenders: [&Contender; 2], models: &Models, events: Events<'_>, cancel: &Cancel) -> [Loaded; 2] {
+    std::thread::scope(|scope| {
+        let [a, b] = Side::BOTH.map(|side| {
+            scope.spawn(move || load_one(side, contenders[side.index()], models, events, cancel))
+        });
+        [a, b].map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    })
+}
+
+fn load_one(
+    side: Side,
+    contender: &Contender,
+    models: &Models,
+    events: Events<'_>,
+    cancel: &Cancel,
+) -> Loaded {
+    models.get(contender, &|progress| events(Event::Loading(side, progress)), cancel)
+}
+
+/// Whether a model can read the messages and still answer at length. A template that fails is told by the answer.
+fn fits(model: &Model, messages: &[Message], sampling: &Sampling) -> bool {
+    let Ok(prompt) = model.render(messages) else { return true };
+    let Ok(tokens) = model.count_tokens(&prompt) else { return true };
+    // A small window is shared: at most half of it is kept free for the answer.
+    let window = model.facts().context_tokens;
+    tokens + sampling.max_tokens.min(window / 2) <= window
+}
+
+fn answer(
+    side: Side,
+    contender: &Contender,
+    model: &Loaded,
+    asked: &Asked<'_>,
+    sampling: &Sampling,
+    events: Events<'_>,
+    cancel: &Cancel,
+) -> Answer {
+    let mut answer = Answer {
+        contender: contender.name.clone(),
+        role: Pair::role(side),
+        text: String::new(),
+        tokens: 0,
+        prompt_tokens: 0,
+        seconds_to_first_token: None,
+        seconds: 0.0,
+        tokens_per_second: None,
+        finish: Finish::Failed,
+        error: None,
+        support: Support::default(),
+        sampling: sampling.clone(),
+        model: None,
+        prompt_digest: None,
+    };
+    let result = match model {
+        Ok(model) => fill(&mut answer, side, model, asked, events, cancel),
+        Err(e) => Err(e.clone()),
+    };
+    match result {
+        Ok(()) => {}
+        Err(Error::Cancelled) => answer.finish = Finish::Cancelled,
+        Err(Error::Fault(fault)) => answer.error = Some(fault.to_string()),
+    }
+    answer.support = support(&answer.text, asked.passages.iter().map(|hit| hit.text.as_str()));
+    events(Event::Answered(side, Box::new(answer.clone())));
+    answer
+}
+
+fn fill(
+    answer: &mut Answer,
+    side: Side,
+    model: &Model,
+    asked: &Asked<'_>,
+    events: Events<'_>,
+    cancel: &Cancel,
+) -> Result<()> {
+    answer.model = Some(model.facts().clone());
+    let prompt = model.render(asked.messages)?;
+    answer.prompt_digest = Some(blake3::hash(prompt.as_bytes()).to_hex().to_string());
+    let said = model.generate(&prompt, &answer.sampling, cancel, &mut |step| match step {
+        Step::Reading { read, prompt_tokens } => events(Event::Reading(side, read, prompt_tokens)),
+        Step::Text { piece, tokens } => events(Event::Text(side, piece, tokens)),
+    })?;
+    answer.text = said.text;
+    answer.tokens = said.tokens;
+    answer.prompt_tokens = said.prompt_tokens;
+    answer.seconds_to_first_token = said.seconds_to_first_token;
+    answer.seconds = said.seconds;
+    answer.tokens_per_second = said.tokens_per_second;
+    answer.finish = said.finish.into();
+    Ok(())
+}

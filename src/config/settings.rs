@@ -1,0 +1,268 @@
+//! Settings: the defaults of the binary, and over them the person's own file.
+
+use super::Paths;
+use crate::fault::{Fault, Result};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Every setting.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// The lab's screen.
+    pub lab: Lab,
+    /// How passages are cut and found.
+    pub retrieval: Retrieval,
+    /// How answers are drawn.
+    pub sampling: SamplingSettings,
+    /// What is judged.
+    pub rubric: Rubric,
+}
+
+/// The lab's screen.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Lab {
+    /// Who judges; empty for the name they are logged in under.
+    pub annotator: String,
+    /// The highlight layers shown at the start.
+    pub highlight: Vec<Layer>,
+    /// Whether colours are used.
+    pub colour: Colour,
+}
+
+/// A highlight layer over the passages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Layer {
+    /// The words that matched the question.
+    Question,
+    /// What supports answer A.
+    SupportA,
+    /// What supports answer B.
+    SupportB,
+}
+
+/// Whether colours are used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Colour {
+    /// Unless `NO_COLOR` is set.
+    Auto,
+    /// Even then.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// How passages are cut and found.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Retrieval {
+    /// Passages a question gets.
+    pub k: usize,
+    /// Words a passage has at most.
+    pub passage_words: usize,
+}
+
+/// How answers are drawn.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SamplingSettings {
+    /// 0: always the likeliest token.
+    pub temperature: f64,
+    /// The temperature of an answer that is asked again where the first was at 0: greedy would repeat itself.
+    pub again_temperature: f64,
+    /// 0: no limit.
+    pub top_k: usize,
+    /// 1: no limit.
+    pub top_p: f64,
+    /// 1: none.
+    pub repetition_penalty: f64,
+    /// Where an answer is cut off.
+    pub max_tokens: usize,
+    /// Decides the draw.
+    pub seed: u64,
+}
+
+/// What is judged.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rubric {
+    /// What can be wrong with an answer.
+    pub tags: Vec<String>,
+    /// What each degree of accuracy means.
+    pub accuracy: Scale,
+    /// What each degree of completeness means.
+    pub completeness: Scale,
+}
+
+/// The anchors of a scale from 1 to 5, by degree.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Scale(BTreeMap<String, String>);
+
+impl Scale {
+    /// What a degree from 1 to 5 means.
+    pub fn anchor(&self, degree: u8) -> &str {
+        self.0.get(&degree.to_string()).map_or("", String::as_str)
+    }
+}
+
+impl Settings {
+    /// The defaults of the binary.
+    ///
+    /// # Errors
+    /// A [`Fault`] if the binary was built with a broken file: held off by a test.
+    pub fn defaults() -> Result<Self> {
+        Self::layered(None)
+    }
+
+    /// The defaults, and over them the file at [`Paths::settings`] where there is one.
+    ///
+    /// # Errors
+    /// A [`Fault`] naming the file and the line or setting.
+    pub fn load(paths: &Paths) -> Result<Self> {
+        match std::fs::read_to_string(&paths.settings) {
+            Ok(text) => Self::layered(Some((&text, &paths.settings.display().to_string()))),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Self::defaults(),
+            Err(e) => Err(Fault::io(&paths.settings, "read", &e).into()),
+        }
+    }
+
+    fn layered(own: Option<(&str, &str)>) -> Result<Self> {
+        let defaults = crate::folder::asset("settings.toml")?;
+        let mut table = parse(&defaults, "assets/settings.toml (bundled)")?;
+        let mut place = "assets/settings.toml (bundled)";
+        if let Some((text, at)) = own {
+            place = at;
+            overlay(&mut table, parse(text, at)?, at, "")?;
+        }
+        let settings: Self = toml::Value::Table(table).try_into().map_err(|e: toml::de::Error| {
+            Fault::new(place, e.message().trim())
+                .expected("values like those of assets/settings.toml")
+                .next("Correct that setting, or remove it to have the default.")
+        })?;
+        settings.validate(place)?;
+        Ok(settings)
+    }
+
+    fn validate(&self, place: &str) -> Result<()> {
+        let check = |ok: bool, setting: &str, found: &dyn std::fmt::Display, expected: &str| {
+            if ok {
+                return Ok(());
+            }
+            Err(crate::fault::Error::from(
+                Fault::new(format!("{place}, {setting}"), found)
+                    .expected(expected)
+                    .next("Correct that setting."),
+            ))
+        };
+        let s = &self.sampling;
+        check((1..=20).contains(&self.retrieval.k), "retrieval.k", &self.retrieval.k, "1 to 20")?;
+        let words = self.retrieval.passage_words;
+        check((20..=500).contains(&words), "retrieval.passage_words", &words, "20 to 500")?;
+        check(
+            s.temperature.is_finite() && (0.0..=5.0).contains(&s.temperature),
+            "sampling.temperature",
+            &s.temperature,
+            "0 to 5",
+        )?;
+        let again = s.again_temperature;
+        check(again > 0.0 && again <= 5.0, "sampling.again_temperature", &again, "more than 0, at most 5")?;
+        check(s.top_p > 0.0 && s.top_p <= 1.0, "sampling.top_p", &s.top_p, "more than 0, at most 1")?;
+        check(
+            (0.5..=2.0).contains(&s.repetition_penalty),
+            "sampling.repetition_penalty",
+            &s.repetition_penalty,
+            "0.5 to 2",
+        )?;
+        check((1..=4096).contains(&s.max_tokens), "sampling.max_tokens", &s.max_tokens, "1 to 4096")?;
+        let tags = &self.rubric.tags;
+        check(
+            (1..=9).contains(&tags.len()),
+            "rubric.tags",
+            &tags.len(),
+            "one to nine tags, for the digits 1 to 9",
+        )?;
+        for (name, scale) in
+            [("rubric.accuracy", &self.rubric.accuracy), ("rubric.completeness", &self.rubric.completeness)]
+        {
+            let degrees: Vec<_> = scale.0.keys().map(String::as_str).collect();
+            check(
+                degrees == ["1", "2", "3", "4", "5"],
+                name,
+                &degrees.join(", "),
+                "an anchor for each of 1, 2, 3, 4, 5",
+            )?;
+        }
+        Ok(())
+    }
+}
+
+fn parse(text: &str, place: &str) -> Result<toml::Table> {
+    text.parse::<toml::Table>().map_err(|e| {
+        let line = e.span().map_or(1, |s| 1 + text[..s.start.min(text.len())].matches('\n').count());
+        Fault::new(format!("{place}:{line}"), e.message().trim())
+            .expected("TOML")
+            .next("Correct that line.")
+            .into()
+    })
+}
+
+/// Puts `own` over `base`; a setting that the defaults do not know is a mistake, not a wish.
+fn overlay(base: &mut toml::Table, own: toml::Table, place: &str, above: &str) -> Result<()> {
+    for (key, value) in own {
+        let Some(old) = base.get_mut(&key) else {
+            let known: Vec<_> = base.keys().map(String::as_str).collect();
+            return Err(Fault::new(format!("{place}, {above}{key}"), "a setting that does not exist")
+                .expected(format!("one of {}", known.join(", ")))
+                .next("Correct its name or remove it.")
+                .into());
+        };
+        match (old, value) {
+            (toml::Value::Table(old), toml::Value::Table(new)) => {
+                overlay(old, new, place, &format!("{above}{key}."))?
+            }
+            (toml::Value::Float(old), toml::Value::Integer(new)) => *old = new as f64,
+            (old, new) => *old = new,
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_sound() {
+        let settings = Settings::defaults().expect("sound");
+        assert_eq!(settings.rubric.tags.len(), 6);
+        assert_eq!(settings.rubric.accuracy.anchor(5), "wholly right");
+    }
+
+    #[test]
+    fn a_file_of_ones_own_changes_only_what_it_names() {
+        let own = "[retrieval]\nk = 5\n[sampling]\ntemperature = 1\n";
+        let settings = Settings::layered(Some((own, "mine.toml"))).expect("sound");
+        assert_eq!((settings.retrieval.k, settings.retrieval.passage_words), (5, 120));
+        assert!((settings.sampling.temperature - 1.0).abs() < f64::EPSILON);
+    }
+
+    #[test]
+    fn mistakes_are_named_with_file_and_setting() {
+        let message =
+            |text: &str| Settings::layered(Some((text, "mine.toml"))).expect_err("refused").to_string();
+        assert_eq!(
+            message("[retrieval]\nkk = 5\n"),
+            "mine.toml, retrieval.kk: found a setting that does not exist; expected one of k, passage_words. \
+             Correct its name or remove it."
+        );
+        assert!(
+            message("[retrieval]\nk = 0\n").starts_with("mine.toml, retrieval.k: found 0; expected 1 to 20")
+        );
+        assert!(message("[retrieval\n").starts_with("mine.toml:1: found"));
+        assert!(message("[retrieval]\nk = 'many'\n").contains("mine.toml"));
+    }
+}

@@ -1,0 +1,244 @@
+//! Between text and tokens: the tokenizer, the tokens with a name, the chat template, and the stream that turns
+//! tokens into whole characters.
+//!
+//! Knows how Hugging Face folders lay these out; what GGUF files hold is put together in `gguf`. Knows no weights.
+
+use super::config::Settings;
+use crate::fault::{Fault, Result};
+use crate::folder::Folder;
+use crate::prompt::{Message, Template};
+use std::collections::{BTreeMap, BTreeSet};
+use tokenizers::Tokenizer;
+
+const TOKENIZER: &str = "tokenizer.json";
+const CONFIG: &str = "tokenizer_config.json";
+const TEMPLATE: &str = "chat_template.jinja";
+
+/// Text to tokens and back, and messages to text, the way one model was trained.
+#[derive(Debug)]
+pub struct Codec {
+    tokenizer: Tokenizer,
+    /// Put before a prompt that does not begin with it.
+    first: Option<u32>,
+    /// Tokens that end an answer.
+    stops: BTreeSet<u32>,
+    template: Option<Template>,
+    place: String,
+}
+
+impl Codec {
+    /// Puts one together; `first` is a token that every prompt must begin with.
+    pub(super) fn new(
+        mut tokenizer: Tokenizer,
+        first: Option<u32>,
+        stops: BTreeSet<u32>,
+        template: Option<Template>,
+        place: String,
+    ) -> Result<Self> {
+        // Files often carry the lengths of somebody's training; a prompt cut off in silence would be a lie.
+        tokenizer.with_padding(None);
+        tokenizer.with_truncation(None).map_err(|e| broken(&place, &*e))?;
+        Ok(Self { tokenizer, first, stops, template, place })
+    }
+
+    /// Reads tokenizer.json, tokenizer_config.json and the chat template of a folder.
+    ///
+    /// # Errors
+    /// A [`Fault`] that names the file that is missing or broken.
+    pub(super) fn read(folder: &Folder, eos: &[u32]) -> Result<Self> {
+        let tokenizer = read_tokenizer(folder, TOKENIZER)?;
+        let config = if folder.has(CONFIG) { Some(Settings::read(folder, CONFIG)?) } else { None };
+        let specials = specials(folder, config.as_ref())?;
+        let mut stops: BTreeSet<u32> = eos.iter().copied().collect();
+        stops.extend(specials.get("eos_token").and_then(|t| tokenizer.token_to_id(t)));
+        let template = template(folder, config.as_ref(), specials)?;
+        Self::new(tokenizer, None, stops, template, folder.place(TOKENIZER))
+    }
+
+    /// Whether `folder` brings a tokenizer of its own.
+    pub(super) fn in_folder(folder: &Folder) -> bool {
+        folder.has(TOKENIZER)
+    }
+
+    /// The tokens of `text`, as it stands: nothing is put before or behind it, and the names of special tokens
+    /// within it become those tokens.
+    ///
+    /// # Errors
+    /// A [`Fault`] if the tokenizer fails on it.
+    pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
+        let encoding = self.tokenizer.encode_fast(text, false).map_err(|e| broken(&self.place, &*e))?;
+        Ok(encoding.get_ids().to_vec())
+    }
+
+    /// The tokens of a whole prompt: those of `text`, after the first token that the model asks for.
+    ///
+    /// # Errors
+    /// As [`Codec::encode`].
+    pub fn encode_prompt(&self, text: &str) -> Result<Vec<u32>> {
+        let mut ids = self.encode(text)?;
+        if let Some(first) = self.first
+            && ids.first() != Some(&first)
+        {
+            ids.insert(0, first);
+        }
+        Ok(ids)
+    }
+
+    /// The text of `tokens`, without special tokens.
+    ///
+    /// # Errors
+    /// A [`Fault`] if the tokenizer fails on them.
+    pub fn decode(&self, tokens: &[u32]) -> Result<String> {
+        self.tokenizer.decode(tokens, true).map_err(|e| broken(&self.place, &*e))
+    }
+
+    /// The prompt that asks for the next turn, in the model's own chat template.
+    ///
+    /// # Errors
+    /// A [`Fault`] if the model has no template or it fails.
+    pub fn render(&self, messages: &[Message]) -> Result<String> {
+        match &self.template {
+            Some(template) => template.render(messages),
+            None => Err(Fault::new(&self.place, "a model without a chat template")
+                .expected(format!("one in tokenizer_config.json, in {TEMPLATE}, or in the GGUF file"))
+                .next(format!(
+                    "Put the template that the model was trained with in {TEMPLATE} beside its weights."
+                ))
+                .into()),
+        }
+    }
+
+    /// Whether `token` ends an answer.
+    pub fn stops(&self, token: u32) -> bool {
+        self.stops.contains(&token)
+    }
+
+    /// Tokens that end an answer.
+    pub fn stop_tokens(&self) -> impl Iterator<Item = u32> {
+        self.stops.iter().copied()
+    }
+
+    /// BLAKE3 of the chat template's text, as hex.
+    pub fn template_digest(&self) -> Option<&str> {
+        self.template.as_ref().map(Template::digest)
+    }
+
+    /// A stream of text for the tokens of one answer.
+    pub(super) fn stream(&self) -> Stream<'_> {
+        Stream { codec: self, ids: Vec::new(), from: 0, told: 0 }
+    }
+
+    /// That no token lies beyond the model's `vocabulary`.
+    pub(super) fn check(&self, ids: &[u32], vocabulary: usize) -> Result<()> {
+        match ids.iter().find(|id| **id as usize >= vocabulary) {
+            None => Ok(()),
+            Some(id) => Err(Fault::new(&self.place, format!("the token {id}"))
+                .expected(format!("tokens below the model's vocabulary of {vocabulary}"))
+                .next("Check that the tokenizer and the weights are of the same model.")
+                .into()),
+        }
+    }
+}
+
+/// Reads a tokenizer.json.
+pub(super) fn read_tokenizer(folder: &Folder, file: &str) -> Result<Tokenizer> {
+    let bytes = folder.read(file)?;
+    Tokenizer::from_bytes(&bytes).map_err(|e| broken(&folder.place(file), &*e))
+}
+
+fn broken(place: &str, error: &dyn std::fmt::Display) -> crate::fault::Error {
+    Fault::new(place, error)
+        .expected("a tokenizer as Hugging Face tokenizers writes it")
+        .next("Copy tokenizer.json again from where the model came from, or save it with transformers.")
+        .into()
+}
+
+/// The tokens that have names (`bos_token`, …), from tokenizer_config.json or special_tokens_map.json.
+fn specials(folder: &Folder, config: Option<&Settings>) -> Result<BTreeMap<String, String>> {
+    let map = if folder.has("special_tokens_map.json") {
+        Some(Settings::read(folder, "special_tokens_map.json")?)
+    } else {
+        None
+    };
+    let mut specials = BTreeMap::new();
+    for settings in [map.as_ref(), config].into_iter().flatten() {
+        for (key, value) in settings.iter().filter(|(key, _)| key.ends_with("_token")) {
+            if let Some(text) = value.as_str().or_else(|| value.get("content")?.as_str()) {
+                specials.insert(key.to_owned(), text.to_owned());
+            }
+        }
+    }
+    Ok(specials)
+}
+
+/// The chat template: chat_template.jinja before tokenizer_config.json, as transformers has it.
+pub(super) fn template(
+    folder: &Folder,
+    config: Option<&Settings>,
+    specials: BTreeMap<String, String>,
+) -> Result<Option<Template>> {
+    if folder.has(TEMPLATE) {
+        return Template::new(&folder.read_text(TEMPLATE)?, specials, &folder.place(TEMPLATE)).map(Some);
+    }
+    let Some((config, value)) = config.and_then(|c| Some((c, c.get("chat_template")?))) else {
+        return Ok(None);
+    };
+    // Either the text, or a list of texts with names, of which one is the default.
+    let named = |name: &str| {
+        value.as_array()?.iter().find(|v| v.get("name").is_some_and(|n| n == name))?.get("template")?.as_str()
+    };
+    match value.as_str().or_else(|| named("default")) {
+        Some(text) => Template::new(text, specials, &format!("{} chat_template", config.place)).map(Some),
+        None => Err(Fault::new(&config.place, "a chat_template that is no text and has no default")
+            .expected("a text, or a list with one named default")
+            .next(format!("Put the template in {TEMPLATE} beside the model's weights."))
+            .into()),
+    }
+}
+
+/// Turns the tokens of an answer into text, piece by piece.
+///
+/// A character can take several tokens, and what a token adds can depend on the one before it (a leading space):
+/// so each piece is the difference between decoding with and without the newest tokens, held back while it ends
+/// within a character. tokenizers' own `DecodeStream` does the same but fails for good on the rare sequence
+/// whose text changes in hindsight; here such a piece is told as it then is.
+pub(super) struct Stream<'a> {
+    codec: &'a Codec,
+    ids: Vec<u32>,
+    /// Where the context of the next piece starts.
+    from: usize,
+    /// How many tokens are in the text that was told.
+    told: usize,
+}
+
+impl Stream<'_> {
+    /// Tokens whose text was held back longer than any character takes are told as they are.
+    const LONGEST: usize = 8;
+
+    /// Takes the next token; gives the text that is now certain.
+    pub(super) fn push(&mut self, id: u32) -> Result<Option<String>> {
+        self.ids.push(id);
+        let piece = self.pending()?;
+        let held = self.ids.len() - self.told;
+        if piece.is_empty() || (piece.ends_with('\u{fffd}') && held < Self::LONGEST) {
+            return Ok(None);
+        }
+        self.from = self.told;
+        self.told = self.ids.len();
+        Ok(Some(piece))
+    }
+
+    /// What is still held back, with U+FFFD for a character that never came to its end.
+    pub(super) fn finish(self) -> Result<Option<String>> {
+        let piece = self.pending()?;
+        Ok((!piece.is_empty()).then_some(piece))
+    }
+
+    fn pending(&self) -> Result<String> {
+        let before = self.codec.decode(&self.ids[self.from..self.told])?;
+        let mut all = self.codec.decode(&self.ids[self.from..])?;
+        let common = all.char_indices().zip(before.chars()).take_while(|((_, a), b)| a == b).count();
+        let at = all.char_indices().nth(common).map_or(all.len(), |(at, _)| at);
+        Ok(all.split_off(at))
+    }
+}

@@ -1,0 +1,256 @@
+//! The tokenizer and the chat template inside a GGUF file.
+//!
+//! Two kinds: `gpt2`, byte-level BPE with its merges and the name of a way to split text into words; and `llama`,
+//! SentencePiece BPE, which has scores instead of merges. Both become a Hugging Face tokenizer, held against
+//! llama.cpp's own test vectors in `tests/gguf.rs`. candle's converter takes any unknown way to split for GPT-2's
+//! (also Llama 3's, which files call `llama-bpe`), and puts a space before the text: so there is one here.
+
+use super::super::codec::{Codec, read_tokenizer};
+use super::{Metadata, whole};
+use crate::fault::{Error, Fault, Result};
+use crate::folder::Folder;
+use crate::prompt::Template;
+use candle_core::quantized::gguf_file::{Content, Value};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use tokenizers::decoders::DecoderWrapper;
+use tokenizers::decoders::byte_fallback::ByteFallback;
+use tokenizers::decoders::fuse::Fuse;
+use tokenizers::decoders::strip::Strip;
+use tokenizers::models::bpe::{BPE, Vocab};
+use tokenizers::normalizers::unicode::NFC;
+use tokenizers::normalizers::{NormalizerWrapper, Prepend, Replace};
+use tokenizers::pre_tokenizers::PreTokenizerWrapper;
+use tokenizers::pre_tokenizers::byte_level::ByteLevel;
+use tokenizers::pre_tokenizers::digits::Digits;
+use tokenizers::pre_tokenizers::sequence::Sequence;
+use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
+use tokenizers::tokenizer::SplitDelimiterBehavior;
+use tokenizers::{AddedToken, Tokenizer};
+
+const BESIDE: &str = "tokenizer.json";
+/// SentencePiece writes spaces so.
+const SPACE: &str = "\u{2581}";
+/// Pieces longer than this (in bytes) never come of merging; no vocabulary has them.
+const LONGEST_PIECE: usize = 512;
+
+/// Tokens that end a turn in one family of models or another, whatever the file calls its end of text.
+const ENDS: [&str; 6] =
+    ["<|eot_id|>", "<|im_end|>", "<|end|>", "<|end_of_text|>", "<end_of_turn>", "<|endoftext|>"];
+
+/// Kinds of tokens, as `tokenizer.ggml.token_type` numbers them.
+const NORMAL: i64 = 1;
+const CONTROL: i64 = 3;
+const USER_DEFINED: i64 = 4;
+
+/// The tokenizer, the special tokens and the template of a file.
+pub(super) fn codec(content: &Content, folder: &Folder, place: &str) -> Result<Codec> {
+    let m = Metadata { content, place };
+    let tokens = texts(&m, "tokenizer.ggml.tokens")?;
+    let kinds = kinds(&m, tokens.len());
+    let tokenizer = match tokenizer(&m, &tokens, &kinds) {
+        Ok(tokenizer) => tokenizer,
+        Err(_) if folder.has(BESIDE) => read_tokenizer(folder, BESIDE)?,
+        Err(error) => return Err(error),
+    };
+    let id = |name: &str| {
+        let id = m.content.metadata.get(&format!("tokenizer.ggml.{name}_token_id")).and_then(whole)?;
+        u32::try_from(id).ok().filter(|id| (*id as usize) < tokens.len())
+    };
+    let mut stops: BTreeSet<u32> = ["eos", "eot", "eom"].iter().filter_map(|name| id(name)).collect();
+    for (n, token) in tokens.iter().enumerate() {
+        if kinds[n] != NORMAL && ENDS.contains(&token.as_str()) {
+            stops.extend(u32::try_from(n));
+        }
+    }
+    let mut specials = BTreeMap::new();
+    for (name, key) in
+        [("bos_token", "bos"), ("eos_token", "eos"), ("unk_token", "unknown"), ("pad_token", "padding")]
+    {
+        if let Some(id) = id(key) {
+            specials.insert(name.to_owned(), tokens[id as usize].clone());
+        }
+    }
+    let template = match m.text("tokenizer.chat_template") {
+        Some(source) => Some(Template::new(source, specials, &format!("{place} tokenizer.chat_template"))?),
+        None => super::super::codec::template(folder, None, specials)?,
+    };
+    let asks_first = match content.metadata.get("tokenizer.ggml.add_bos_token") {
+        Some(Value::Bool(yes)) => *yes,
+        // SentencePiece models begin with it unless the file says otherwise.
+        _ => m.text("tokenizer.ggml.model") == Some("llama"),
+    };
+    let first = if asks_first { id("bos") } else { None };
+    Codec::new(tokenizer, first, stops, template, place.to_owned())
+}
+
+fn tokenizer(m: &Metadata, tokens: &[String], kinds: &[i64]) -> Result<Tokenizer> {
+    let mut tokenizer = match m.text("tokenizer.ggml.model") {
+        Some("gpt2") => byte_level(m, tokens)?,
+        Some("llama") => sentence_piece(m, tokens, kinds)?,
+        other => return Err(refuse(m, "tokenizer.ggml.model", other, "\"gpt2\" or \"llama\"")),
+    };
+    let added = |wanted: fn(i64) -> bool, special: bool| {
+        let of_kind = tokens.iter().zip(kinds).filter(move |(_, kind)| wanted(**kind));
+        of_kind
+            .map(move |(token, _)| AddedToken::from(token.clone(), special).normalized(false))
+            .collect::<Vec<_>>()
+    };
+    tokenizer
+        .add_special_tokens(added(|kind| kind == CONTROL, true))
+        .and_then(|_| tokenizer.add_tokens(added(|kind| kind == USER_DEFINED, false)))
+        .map_err(|e| broken(m, &*e))?;
+    Ok(tokenizer)
+}
+
+/// GPT-2's byte-level BPE, with one of the known ways to split text into words.
+fn byte_level(m: &Metadata, tokens: &[String]) -> Result<Tokenizer> {
+    let merges = texts(m, "tokenizer.ggml.merges")?;
+    let merges: Option<Vec<(String, String)>> =
+        merges.iter().map(|merge| merge.split_once(' ').map(|(a, b)| (a.to_owned(), b.to_owned()))).collect();
+    let Some(merges) = merges else {
+        return Err(refuse(m, "tokenizer.ggml.merges", None, "pairs of tokens with a space between"));
+    };
+    let way = m.text("tokenizer.ggml.pre");
+    let Some((normalizer, words, ignore_merges)) = split(way).transpose().map_err(|e| broken(m, &*e))? else {
+        let known = "a known way to split words: gpt-2, llama-bpe, qwen2 or smollm";
+        return Err(refuse(m, "tokenizer.ggml.pre", way, known));
+    };
+    let model =
+        BPE::builder().vocab_and_merges(vocabulary(tokens), merges).ignore_merges(ignore_merges).build();
+    let mut tokenizer = Tokenizer::new(model.map_err(|e| broken(m, &*e))?);
+    tokenizer.with_normalizer(normalizer).map_err(|e| broken(m, &*e))?;
+    tokenizer.with_pre_tokenizer(Some(words)).with_decoder(Some(ByteLevel::new(false, false, false)));
+    Ok(tokenizer)
+}
+
+type Way = (Option<NormalizerWrapper>, PreTokenizerWrapper, bool);
+
+/// How text is split into words before merging, by llama.cpp's names (`llama-vocab.cpp`); each is the
+/// `pre_tokenizer` of the Hugging Face tokenizers that the name stands for.
+fn split(way: Option<&str>) -> Option<tokenizers::Result<Way>> {
+    const LLAMA_3: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+    const QWEN_2: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+    let by_regex = |regex: &str| -> tokenizers::Result<PreTokenizerWrapper> {
+        let split =
+            Split::new(SplitPattern::Regex(regex.to_owned()), SplitDelimiterBehavior::Isolated, false)?;
+        Ok(Sequence::new(vec![split.into(), ByteLevel::new(false, true, false).into()]).into())
+    };
+    let gpt_2 = || ByteLevel::new(false, true, true);
+    Some(match way? {
+        "gpt-2" | "gpt2" | "mpt" | "olmo" | "roberta-bpe" => Ok((None, gpt_2().into(), false)),
+        "smollm" | "starcoder" | "refact" | "command-r" => {
+            Ok((None, Sequence::new(vec![Digits::new(true).into(), gpt_2().into()]).into(), false))
+        }
+        "llama-bpe" | "llama3" | "llama-v3" => by_regex(LLAMA_3).map(|words| (None, words, true)),
+        "qwen2" | "deepseek-r1-qwen" => by_regex(QWEN_2).map(|words| (Some(NFC.into()), words, false)),
+        _ => return None,
+    })
+}
+
+/// SentencePiece's BPE as Hugging Face converts it: pairs whose union is a token merge in the order of its score;
+/// what is in no token falls back to bytes.
+fn sentence_piece(m: &Metadata, tokens: &[String], kinds: &[i64]) -> Result<Tokenizer> {
+    let scores: Option<Vec<f64>> = match m.content.metadata.get("tokenizer.ggml.scores") {
+        Some(Value::Array(list)) if list.len() == tokens.len() => list
+            .iter()
+            .map(|v| match v {
+                Value::F32(n) => Some(f64::from(*n)),
+                Value::F64(n) => Some(*n),
+                _ => None,
+            })
+            .collect(),
+        _ => None,
+    };
+    let Some(scores) = scores else {
+        return Err(refuse(m, "tokenizer.ggml.scores", None, "a number for each token"));
+    };
+    let unknown = m.content.metadata.get("tokenizer.ggml.unknown_token_id").and_then(whole);
+    let unknown = unknown.and_then(|id| tokens.get(usize::try_from(id).ok()?));
+    let mut builder = BPE::builder()
+        .vocab_and_merges(vocabulary(tokens), merges(tokens, kinds, &scores))
+        .fuse_unk(true)
+        .byte_fallback(true);
+    if let Some(unknown) = unknown {
+        builder = builder.unk_token(unknown.clone());
+    }
+    let mut tokenizer = Tokenizer::new(builder.build().map_err(|e| broken(m, &*e))?);
+    let space_first =
+        !matches!(m.content.metadata.get("tokenizer.ggml.add_space_prefix"), Some(Value::Bool(false)));
+    let spaces = Replace::new(" ", SPACE).map_err(|e| broken(m, &*e))?;
+    let back = Replace::new(SPACE, " ").map_err(|e| broken(m, &*e))?;
+    let mut normalizers: Vec<NormalizerWrapper> = vec![spaces.into()];
+    let mut decoders: Vec<DecoderWrapper> =
+        vec![back.into(), ByteFallback::default().into(), Fuse::default().into()];
+    if space_first {
+        normalizers.insert(0, Prepend::new(SPACE.to_owned()).into());
+        decoders.push(Strip::new(' ', 1, 0).into());
+    }
+    tokenizer
+        .with_normalizer(Some(tokenizers::normalizers::Sequence::new(normalizers)))
+        .map_err(|e| broken(m, &*e))?;
+    tokenizer.with_decoder(Some(tokenizers::decoders::sequence::Sequence::new(decoders)));
+    Ok(tokenizer)
+}
+
+fn merges(tokens: &[String], kinds: &[i64], scores: &[f64]) -> Vec<(String, String)> {
+    // Bytes and control tokens are not made of their letters.
+    let pieces: HashMap<&str, usize> = tokens
+        .iter()
+        .enumerate()
+        .filter(|(n, token)| {
+            (kinds[*n] == NORMAL || kinds[*n] == USER_DEFINED) && token.len() <= LONGEST_PIECE
+        })
+        .map(|(n, token)| (token.as_str(), n))
+        .collect();
+    let mut merges: Vec<(f64, usize, usize)> = Vec::new();
+    for (piece, n) in &pieces {
+        for (at, _) in piece.char_indices().skip(1) {
+            if let (Some(left), Some(right)) = (pieces.get(&piece[..at]), pieces.get(&piece[at..])) {
+                merges.push((scores[*n], *left, *right));
+            }
+        }
+    }
+    merges.sort_by(|a, b| b.0.total_cmp(&a.0).then((a.1, a.2).cmp(&(b.1, b.2))));
+    merges.into_iter().map(|(_, left, right)| (tokens[left].clone(), tokens[right].clone())).collect()
+}
+
+fn vocabulary(tokens: &[String]) -> Vocab {
+    tokens.iter().zip(0u32..).map(|(token, id)| (token.clone(), id)).collect()
+}
+
+fn texts(m: &Metadata, key: &str) -> Result<Vec<String>> {
+    let texts: Option<Vec<String>> = match m.content.metadata.get(key) {
+        Some(Value::Array(list)) => list.iter().map(|v| v.to_string().ok().cloned()).collect(),
+        _ => None,
+    };
+    texts.ok_or_else(|| refuse(m, key, None, "a list of texts"))
+}
+
+/// The kind of each token; all are normal where the file does not say.
+fn kinds(m: &Metadata, n: usize) -> Vec<i64> {
+    match m.content.metadata.get("tokenizer.ggml.token_type") {
+        Some(Value::Array(list)) if list.len() == n => {
+            list.iter().map(|v| whole(v).unwrap_or(NORMAL)).collect()
+        }
+        _ => vec![NORMAL; n],
+    }
+}
+
+fn refuse(m: &Metadata, key: &str, found: Option<&str>, expected: &str) -> Error {
+    let found = match (found, m.content.metadata.get(key)) {
+        (Some(text), _) => format!("{key} = {text:?}"),
+        (None, Some(_)) => format!("{key} that is something else"),
+        (None, None) => format!("no {key}"),
+    };
+    Fault::new(m.place, found)
+        .expected(expected)
+        .next("Put the model's tokenizer.json beside the file, or choose another model.")
+        .into()
+}
+
+fn broken(m: &Metadata, error: &dyn std::fmt::Display) -> Error {
+    Fault::new(m.place, format!("a tokenizer that cannot be put together: {error}"))
+        .expected("tokens and merges that fit each other")
+        .next("Put the model's tokenizer.json beside the file, or download it again.")
+        .into()
+}

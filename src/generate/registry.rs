@@ -1,0 +1,284 @@
+//! Which models there are: the bundled ones and those in the models folder. Reads small JSON and TOML files and
+//! the first lines of GGUF headers, never weights, so that it is done before the first frame.
+
+use super::adapter;
+use super::card::{Card, TrainedOn};
+use super::config::Shape;
+use super::gguf;
+use crate::fault::{Error, Fault, Result};
+use crate::folder::Folder;
+use serde::Serialize;
+use std::path::Path;
+
+const BUNDLED: &str = "assets/models";
+
+/// A model that can answer: found, not loaded.
+#[derive(Debug, Clone, Serialize)]
+pub struct Contender {
+    /// What it is called by: its folder's name, or its file's without `.gguf`.
+    pub name: String,
+    /// What it is called in lists.
+    pub title: String,
+    /// What it is made of.
+    pub kind: Kind,
+    /// `llama`; `None` for adapters, which have their base's.
+    pub architecture: Option<String>,
+    /// Numbers in its weights, where small files say so.
+    pub parameters: Option<u64>,
+    /// Terms and sources, as its card or file states them.
+    pub licence: Option<String>,
+    /// One or two sentences.
+    pub description: Option<String>,
+    /// Of an adapter: what it was trained on.
+    pub trained_on: Option<TrainedOn>,
+    /// Where it lies.
+    #[serde(skip)]
+    pub folder: Folder,
+    /// The GGUF file in the folder.
+    #[serde(skip)]
+    pub file: Option<String>,
+}
+
+/// What a model is made of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// A Hugging Face folder of weights.
+    Base,
+    /// A PEFT adapter.
+    Adapter {
+        /// The name or path of its base, as its settings give it: see [`Registry::base_of`].
+        base: String,
+    },
+    /// A GGUF file.
+    Gguf,
+}
+
+/// All models that were found.
+#[derive(Debug, Clone, Default)]
+pub struct Registry {
+    /// The models, the bundled ones first, then by name.
+    pub contenders: Vec<Contender>,
+    /// What was found and is no model that juxta can run.
+    pub faults: Vec<Fault>,
+}
+
+impl Registry {
+    /// Looks through the bundle and directly below `models_dir`. A folder that does not exist has no models.
+    pub fn discover(models_dir: Option<&Path>) -> Self {
+        let mut registry = Self::default();
+        for folder in Folder::bundled_below(BUNDLED) {
+            registry.add(read(&folder));
+        }
+        if let Some(dir) = models_dir.filter(|dir| dir.exists()) {
+            registry.look_below(dir);
+        }
+        registry
+    }
+
+    fn look_below(&mut self, dir: &Path) {
+        let entries = match std::fs::read_dir(dir).and_then(Iterator::collect::<std::io::Result<Vec<_>>>) {
+            Ok(entries) => entries,
+            Err(e) => return self.faults.push(Fault::io(dir, "list", &e)),
+        };
+        let mut paths: Vec<_> = entries.iter().map(std::fs::DirEntry::path).collect();
+        paths.sort();
+        for path in paths {
+            let hidden = path.file_name().is_none_or(|name| name.to_string_lossy().starts_with('.'));
+            if !hidden && (path.is_dir() || is_gguf(&path)) {
+                self.add(at(&path));
+            }
+        }
+    }
+
+    fn add(&mut self, found: Result<Vec<Contender>>) {
+        let found = match found {
+            Ok(found) => found,
+            Err(Error::Fault(fault)) => return self.faults.push(*fault),
+            Err(Error::Cancelled) => return,
+        };
+        for contender in found {
+            if let Some(other) = self.contenders.iter().find(|c| c.name == contender.name) {
+                self.faults.push(
+                    Fault::new(contender.place(), format!("a second model called {}", contender.name))
+                        .expected(format!("one of this name, which is at {}", other.place()))
+                        .next("Rename one of them, or name it by its path."),
+                );
+            } else {
+                self.contenders.push(contender);
+            }
+        }
+    }
+
+    /// The model of that name, or at that path (a folder or a GGUF file).
+    ///
+    /// # Errors
+    /// A [`Fault`] that lists the known names, or says what is wrong at the path.
+    pub fn find(&self, name_or_path: &str) -> Result<Contender> {
+        if let Some(contender) = self.contenders.iter().find(|c| c.name == name_or_path) {
+            return Ok(contender.clone());
+        }
+        let path = Path::new(name_or_path);
+        if path.is_dir() || path.is_file() {
+            let mut found = at(path)?;
+            if found.len() == 1 {
+                return Ok(found.remove(0));
+            }
+            let files: Vec<String> = found.iter().filter_map(|c| c.file.clone()).collect();
+            return Err(Fault::new(name_or_path, format!("several models: {}", files.join(", ")))
+                .expected("a folder of one model, or a GGUF file")
+                .next("Name one of the files.")
+                .into());
+        }
+        Err(self.unknown(name_or_path, "a model that is unknown, and no such path"))
+    }
+
+    fn unknown(&self, place: &str, found: &str) -> Error {
+        let names: Vec<&str> = self.contenders.iter().map(|c| c.name.as_str()).collect();
+        Fault::new(place, found)
+            .expected(format!("one of {}, or a path to a folder or a GGUF file", names.join(", ")))
+            .next("Choose one of these, or put the model into the models folder.")
+            .into()
+    }
+
+    /// The model that an adapter is for: a path (from the adapter's folder or as it stands), a known name, or
+    /// the last part of a name on a hub (`owner/name`).
+    ///
+    /// # Errors
+    /// A [`Fault`] that lists the known names.
+    pub fn base_of(&self, adapter: &Contender) -> Result<Contender> {
+        let Kind::Adapter { base } = &adapter.kind else {
+            return Err(Fault::new(adapter.place(), "no adapter")
+                .expected("an adapter, which has a base")
+                .into());
+        };
+        if let Some(known) = self.contenders.iter().find(|c| c.name == *base && c.name != adapter.name) {
+            return Ok(known.clone());
+        }
+        if let Folder::Disk(folder) = &adapter.folder {
+            let beside = folder.join(base);
+            if beside.exists() {
+                return self.find(&beside.to_string_lossy());
+            }
+        }
+        if Path::new(base).exists() {
+            return self.find(base);
+        }
+        let last = base.trim_end_matches('/').rsplit('/').next().unwrap_or(base);
+        if let Some(known) = self.contenders.iter().find(|c| c.name == last && c.name != adapter.name) {
+            return Ok(known.clone());
+        }
+        Err(self.unknown(
+            &adapter.folder.place(adapter::CONFIG),
+            &format!("base_model_name_or_path = {base:?}, which is not here"),
+        ))
+    }
+
+    /// A base and an adapter of it, to begin with: of all adapters whose base is here, first those trained on
+    /// `corpus`, then those with the most examples.
+    pub fn default_pair(&self, corpus: Option<&str>) -> Option<(Contender, Contender)> {
+        let rank = |c: &Contender| {
+            let trained = c.trained_on.as_ref();
+            (trained.is_some_and(|t| Some(t.corpus.as_str()) == corpus), trained.map_or(0, |t| t.examples))
+        };
+        let mut adapters: Vec<&Contender> =
+            self.contenders.iter().filter(|c| matches!(c.kind, Kind::Adapter { .. })).collect();
+        // Stable: among equals the first that was found stays first.
+        adapters.sort_by_key(|c| std::cmp::Reverse(rank(c)));
+        adapters.into_iter().find_map(|adapter| Some((self.base_of(adapter).ok()?, adapter.clone())))
+    }
+}
+
+impl Contender {
+    /// Where it lies, for a person.
+    pub fn place(&self) -> String {
+        match (&self.file, &self.folder) {
+            (Some(file), folder) => folder.place(file),
+            (None, Folder::Disk(path)) => path.display().to_string(),
+            (None, Folder::Bundled(path)) => format!("{path} (bundled)"),
+        }
+    }
+}
+
+fn is_gguf(path: &Path) -> bool {
+    path.extension().is_some_and(|e| e.eq_ignore_ascii_case("gguf"))
+}
+
+/// The models at a path.
+fn at(path: &Path) -> Result<Vec<Contender>> {
+    if path.is_dir() {
+        return read(&Folder::Disk(path.to_owned()));
+    }
+    let (Some(name), true) = (path.file_name(), is_gguf(path)) else {
+        return Err(Fault::new(path.display(), "a file that is no GGUF")
+            .expected("a folder of a model, or a file ending in .gguf")
+            .next("Name the folder that the model's files are in.")
+            .into());
+    };
+    let parent = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    gguf_file(&Folder::Disk(parent.to_owned()), &name.to_string_lossy()).map(|c| vec![c])
+}
+
+/// The models in a folder: one, or each GGUF file in it.
+fn read(folder: &Folder) -> Result<Vec<Contender>> {
+    if folder.has(adapter::CONFIG) {
+        let base = adapter::base_of(folder)?;
+        return Ok(vec![with_card(folder, Kind::Adapter { base }, None, None)?]);
+    }
+    if folder.has("config.json") {
+        let shape = Shape::read(folder)?;
+        return Ok(vec![with_card(folder, Kind::Base, Some("llama".to_owned()), shape.parameters())?]);
+    }
+    let files: Vec<String> =
+        folder.list()?.into_iter().filter(|f| !f.contains('/') && is_gguf(Path::new(f))).collect();
+    if files.is_empty() {
+        return Err(Fault::new(folder.place(""), "no config.json, no adapter_config.json and no GGUF file")
+            .expected("a model")
+            .next("Move the folder out of the models folder, or put the missing file there.")
+            .into());
+    }
+    files.iter().map(|file| gguf_file(folder, file)).collect()
+}
+
+fn with_card(
+    folder: &Folder,
+    kind: Kind,
+    architecture: Option<String>,
+    parameters: Option<u64>,
+) -> Result<Contender> {
+    let card = Card::read(folder)?;
+    let name = folder.name();
+    Ok(Contender {
+        title: card.title.unwrap_or_else(|| name.clone()),
+        name,
+        kind,
+        architecture,
+        parameters,
+        licence: card.licence,
+        description: card.description,
+        trained_on: card.trained_on,
+        folder: folder.clone(),
+        file: None,
+    })
+}
+
+fn gguf_file(folder: &Folder, file: &str) -> Result<Contender> {
+    let about = gguf::peek(folder, file)?;
+    let name =
+        Path::new(file).file_stem().map_or_else(|| file.to_owned(), |s| s.to_string_lossy().into_owned());
+    Ok(Contender {
+        title: about.name.unwrap_or_else(|| name.clone()),
+        name,
+        kind: Kind::Gguf,
+        architecture: about.architecture,
+        parameters: about.parameters,
+        licence: about.licence,
+        description: about.description,
+        trained_on: None,
+        folder: folder.clone(),
+        file: Some(file.to_owned()),
+    })
+}

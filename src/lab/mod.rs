@@ -1,0 +1,166 @@
+//! A lab: a data folder with its corpora, models, indices and trials, opened once and asked often. What the
+//! headless commands and the terminal lab both call.
+//!
+//! Knows every room of the core; nothing of the terminal.
+
+use crate::compare::{self, Event, Models, Pair, Request, Side, Trial};
+use crate::config::{Paths, SamplingSettings, Settings};
+use crate::corpus::{Catalog, Entry, PassageLength};
+use crate::fault::{Fault, Result};
+use crate::generate::{Contender, Mode, Penalty, Registry, Sampling};
+use crate::job::{Cancel, Report};
+use crate::retrieve::{self, Index};
+use crate::study::Trials;
+use std::path::Path;
+
+/// The longest question, in bytes; what is longer is not a question but a file pasted by mistake.
+pub const LONGEST_QUESTION: usize = 4_000;
+
+/// A data folder, opened.
+#[derive(Debug)]
+pub struct Lab {
+    /// Where everything lies.
+    pub paths: Paths,
+    /// How everything is set.
+    pub settings: Settings,
+    /// Which corpora there are.
+    pub catalog: Catalog,
+    /// Which models there are, and those in memory.
+    pub models: Models,
+    /// What was asked before.
+    pub trials: Trials,
+}
+
+/// What to ask of whom.
+#[derive(Debug, Clone)]
+pub struct Asking {
+    /// The question.
+    pub question: String,
+    /// The corpus.
+    pub corpus: Entry,
+    /// The contenders.
+    pub pair: Pair,
+    /// How many passages.
+    pub k: usize,
+    /// How the answers are drawn.
+    pub sampling: Sampling,
+}
+
+impl Lab {
+    /// Opens the lab of a data folder, or of the system's place for programs. Reads settings and lists, no
+    /// weights and no index.
+    ///
+    /// # Errors
+    /// A [`Fault`] for a data folder that cannot be written to, or settings with a mistake.
+    pub fn open(data_dir: Option<&Path>) -> Result<Self> {
+        let paths = Paths::find(data_dir)?;
+        paths.make()?;
+        let settings = Settings::load(&paths)?;
+        let catalog = Catalog::discover(Some(&paths.corpora()));
+        let models = Models::new(Registry::discover(Some(&paths.models())));
+        let trials = Trials::below(paths.trials());
+        Ok(Self { paths, settings, catalog, models, trials })
+    }
+
+    /// How passages are cut.
+    pub fn retrieval(&self) -> retrieve::Settings {
+        retrieve::Settings { length: PassageLength { most_words: self.settings.retrieval.passage_words } }
+    }
+
+    /// The corpus named, or the first one.
+    ///
+    /// # Errors
+    /// A [`Fault`] for a corpus that is not there.
+    pub fn corpus(&self, named: Option<&str>) -> Result<Entry> {
+        match (named, self.catalog.entries.first()) {
+            (Some(named), _) => self.catalog.find(named),
+            (None, Some(first)) => Ok(first.clone()),
+            (None, None) => Err(Fault::new("corpora", "none")
+                .expected("one corpus or more")
+                .next(format!("Put a corpus folder into {}.", self.paths.corpora().display()))
+                .into()),
+        }
+    }
+
+    /// The index of a corpus, built first if it is missing or the corpus has changed.
+    ///
+    /// # Errors
+    /// As [`retrieve::open_or_build`].
+    pub fn index(&self, corpus: &Entry, report: Report<'_>, cancel: &Cancel) -> Result<Index> {
+        retrieve::open_or_build(corpus, &self.paths.indices(), self.retrieval(), report, cancel)
+    }
+
+    /// Asks both contenders, and keeps the trial before it is returned.
+    ///
+    /// # Errors
+    /// For an empty or endless question, and as [`compare::run`] and [`Trials::save`].
+    pub fn ask(
+        &self,
+        asking: &Asking,
+        index: &Index,
+        events: compare::Events<'_>,
+        cancel: &Cancel,
+    ) -> Result<Trial> {
+        let question = asking.question.trim();
+        if question.is_empty() || question.len() > LONGEST_QUESTION {
+            return Err(Fault::new("question", format!("{} bytes of text", question.len()))
+                .expected(format!("a question of 1 to {LONGEST_QUESTION} bytes"))
+                .next("Type a question.")
+                .into());
+        }
+        let request = Request {
+            question: question.to_owned(),
+            corpus: asking.corpus.manifest.id.clone(),
+            corpus_digest: asking.corpus.digest()?,
+            retrieval: self.retrieval(),
+            k: asking.k,
+            pair: asking.pair.clone(),
+            sampling: asking.sampling.clone(),
+        };
+        let trial = compare::run(&request, index, &self.models, events, cancel)?;
+        self.trials.save(&trial)?;
+        Ok(trial)
+    }
+
+    /// Asks one contender of a trial again with another seed; see [`compare::again`].
+    ///
+    /// # Errors
+    /// As [`compare::again`] and [`Trials::save`].
+    pub fn again(
+        &self,
+        old: &Trial,
+        side: Side,
+        sampling: &Sampling,
+        events: &(dyn Fn(Event) + Sync),
+        cancel: &Cancel,
+    ) -> Result<Trial> {
+        let contender: Contender = self.models.registry().find(&old.answer(side).contender)?;
+        let trial = compare::again(old, side, &contender, sampling, &self.models, events, cancel)?;
+        self.trials.save(&trial)?;
+        Ok(trial)
+    }
+}
+
+/// The sampling that settings describe.
+///
+/// # Errors
+/// A [`Fault`] naming the value that is out of its range.
+pub fn sampling(settings: &SamplingSettings) -> Result<Sampling> {
+    let top_k = (settings.top_k > 0).then_some(settings.top_k);
+    let top_p = (settings.top_p < 1.0).then_some(settings.top_p);
+    let mode = Mode::at(settings.temperature, top_k, top_p)?;
+    let repetition_penalty = Penalty::new(settings.repetition_penalty)?;
+    Ok(Sampling { mode, repetition_penalty, seed: settings.seed, max_tokens: settings.max_tokens })
+}
+
+/// The sampling for asking again: the next seed, and a temperature where greedy would only repeat itself.
+///
+/// # Errors
+/// As [`sampling`].
+pub fn sampling_again(old: &Sampling, settings: &SamplingSettings) -> Result<Sampling> {
+    let mode = match old.mode {
+        Mode::Greedy => Mode::at(settings.again_temperature, None, None)?,
+        drawn @ Mode::Draw(_) => drawn,
+    };
+    Ok(Sampling { mode, seed: old.seed.wrapping_add(1), ..old.clone() })
+}

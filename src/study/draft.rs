@@ -1,0 +1,56 @@
+//! What was being entered when the lab last closed, however it closed.
+
+use super::judgment::{Rating, Verdict};
+use crate::fault::{Fault, Result};
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+/// Entered, but not yet asked or recorded.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Draft {
+    /// The corpus that was open.
+    pub corpus: Option<String>,
+    /// The question being typed.
+    pub question: String,
+    /// The trial that was open.
+    pub trial: Option<String>,
+    /// Ratings begun for that trial.
+    pub ratings: [Rating; 2],
+    /// The verdict, if the ratings were not complete.
+    pub verdict: Option<Verdict>,
+    /// A note being typed.
+    pub note: String,
+}
+
+impl Draft {
+    /// The draft at `path`; an empty one if there is none. A damaged one is set aside, and reported.
+    pub fn load(path: &Path) -> (Self, Option<Fault>) {
+        let bytes = match std::fs::read(path) {
+            Ok(bytes) => bytes,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return (Self::default(), None),
+            Err(e) => return (Self::default(), Some(Fault::io(path, "read", &e))),
+        };
+        match serde_json::from_slice(&bytes) {
+            Ok(draft) => (draft, None),
+            Err(e) => {
+                let aside = path.with_extension("damaged.json");
+                let _ = std::fs::rename(path, &aside);
+                let fault = Fault::new(path.display(), e)
+                    .expected("a draft as juxta wrote it")
+                    .next(format!("It was set aside in {}.", aside.display()));
+                (Self::default(), Some(fault))
+            }
+        }
+    }
+
+    /// Keeps the draft.
+    ///
+    /// # Errors
+    /// A [`Fault`] if the disk would not take it.
+    pub fn save(&self, path: &Path) -> Result<()> {
+        let json = serde_json::to_vec_pretty(self)
+            .map_err(|e| Fault::new(path.display(), e).expected("a draft that can be written as JSON"))?;
+        crate::folder::replace(path, &json)
+    }
+}

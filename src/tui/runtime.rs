@@ -1,0 +1,351 @@
+//! The loop: messages in, effects out, one draw. Models, indices and the disk are worked on threads of their own,
+//! so that no key waits for them.
+
+use super::app::{App, Effect, Message, Start};
+use super::keeper::Keeper;
+use super::screen::Screen;
+use super::theme::Theme;
+use super::view;
+use crate::compare::Pair;
+use crate::config::{Colour, Settings};
+use crate::fault::{Error, Fault};
+use crate::job::{self, Cancel, Progress, Task};
+use crate::lab::{self, Asking, Lab};
+use crate::retrieve::Index;
+use crate::study::{self, DataLock, Draft, History, Journal};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
+use ratatui::Terminal;
+use ratatui::backend::Backend;
+use ratatui::crossterm::event::{self, Event};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// The least time between two frames that no key asked for.
+const FRAME: Duration = Duration::from_millis(33);
+/// How often the screen is drawn while only time passes.
+const TICK: Duration = Duration::from_millis(250);
+
+/// Opens the lab in the terminal and runs it to its end.
+///
+/// # Errors
+/// A [`Fault`] for a data folder that cannot be used or is in use, settings with a mistake, an unknown corpus or
+/// model; the terminal's errors.
+pub fn run(data_dir: Option<&Path>, corpus: Option<String>, pair: Option<String>) -> anyhow::Result<()> {
+    let lab = Arc::new(Lab::open(data_dir)?);
+    let _lock = DataLock::take(&lab.paths.lock())?;
+    let annotator = study::annotator(&lab.settings.lab.annotator);
+    let journal = Journal::open(&lab.paths.journals(), &annotator)?;
+    let history = History::load(&lab.paths.history());
+    let start = start(&lab, corpus.as_deref(), pair.as_deref(), &journal, &history)?;
+    let theme = theme(&lab.settings);
+    let (sender, receiver) = unbounded();
+    let keeper = Keeper::start(journal, history, lab.paths.draft(), sender.clone())?;
+    let (mut app, first) = App::new(start);
+    let mut screen = Screen::open()?;
+    read_terminal(sender.clone())?;
+    let mut runtime = Runtime::new(lab, keeper, sender);
+    let outcome = runtime.run(&mut app, first, theme, screen.terminal(), &receiver);
+    drop(screen);
+    let unkept = runtime.keeper.finish();
+    if !unkept.is_empty() {
+        // The disk would not take them: the terminal's own memory is the last place that can.
+        crate::cli::last_words(&unkept)?;
+    }
+    Ok(outcome?)
+}
+
+/// What the lab starts from.
+pub(super) fn start(
+    lab: &Lab,
+    corpus: Option<&str>,
+    pair: Option<&str>,
+    journal: &Journal,
+    history: &History,
+) -> Result<Start, Error> {
+    let (draft, damaged) = Draft::load(&lab.paths.draft());
+    let known = |id: &&str| lab.catalog.entries.iter().any(|e| e.manifest.id == **id);
+    let corpus = lab.corpus(corpus.or(draft.corpus.as_deref().filter(|id| known(id))))?;
+    let mut remarks: Vec<Fault> = journal.problems().iter().map(|p| p.0.clone()).collect();
+    remarks.extend(damaged);
+    remarks.extend(lab.catalog.faults.iter().cloned());
+    remarks.extend(lab.models.registry().faults.iter().cloned());
+    Ok(Start {
+        settings: lab.settings.clone(),
+        annotator: study::annotator(&lab.settings.lab.annotator),
+        corpora: lab.catalog.entries.clone(),
+        models: lab.models.registry().contenders.clone(),
+        pair: Pair::choose(lab.models.registry(), pair, &corpus.manifest.id)?,
+        pair_chosen: pair.is_some(),
+        corpus,
+        history: history.questions().to_vec(),
+        judged: study::current(journal.records()).into_iter().cloned().collect(),
+        draft,
+        remarks,
+    })
+}
+
+fn theme(settings: &Settings) -> Theme {
+    Theme::new(match settings.lab.colour {
+        Colour::Always => true,
+        Colour::Never => false,
+        Colour::Auto => std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()),
+    })
+}
+
+/// The terminal's events become messages, on a thread of their own. It ends with the program.
+fn read_terminal(to: Sender<Message>) -> std::io::Result<()> {
+    std::thread::Builder::new().name("terminal".into()).spawn(move || {
+        while let Ok(event) = event::read() {
+            let message = match event {
+                Event::Key(key) => Message::Key(key),
+                Event::Mouse(mouse) => Message::Mouse(mouse),
+                Event::Paste(text) => Message::Paste(text),
+                Event::Resize(..) | Event::FocusGained | Event::FocusLost => Message::Redraw,
+            };
+            if to.send(message).is_err() {
+                return;
+            }
+        }
+        // The terminal is gone: nobody can press a key any more.
+        let _ = to.send(Message::Gone);
+    })?;
+    Ok(())
+}
+
+/// Threads and what they work on.
+struct Runtime {
+    lab: Arc<Lab>,
+    keeper: Keeper,
+    sender: Sender<Message>,
+    began: Instant,
+    index: Arc<Mutex<Option<Arc<Index>>>>,
+    indexing: Option<Task>,
+    warming: Option<Task>,
+    trial: Option<Task>,
+}
+
+impl Runtime {
+    fn new(lab: Arc<Lab>, keeper: Keeper, sender: Sender<Message>) -> Self {
+        let index = Arc::new(Mutex::new(None));
+        Self { lab, keeper, sender, began: Instant::now(), index, indexing: None, warming: None, trial: None }
+    }
+
+    fn run<B: Backend>(
+        &mut self,
+        app: &mut App,
+        first: Vec<Effect>,
+        theme: Theme,
+        terminal: &mut Terminal<B>,
+        messages: &Receiver<Message>,
+    ) -> Result<(), B::Error> {
+        // The first frame stands before any work is begun.
+        draw(app, theme, terminal)?;
+        if self.carry_out(first) {
+            return Ok(());
+        }
+        let (mut stale, mut urgent, mut drawn) = (false, false, Instant::now());
+        loop {
+            if stale && (urgent || drawn.elapsed() >= FRAME) {
+                app.now = self.began.elapsed();
+                draw(app, theme, terminal)?;
+                (stale, urgent, drawn) = (false, false, Instant::now());
+            }
+            let patience = match (stale, app.is_moving()) {
+                (true, _) => Some(FRAME.saturating_sub(drawn.elapsed())),
+                (false, true) => Some(TICK),
+                (false, false) => None,
+            };
+            let message = match patience {
+                None => messages.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                Some(patience) => messages.recv_timeout(patience),
+            };
+            let first = match message {
+                Ok(message) => message,
+                Err(RecvTimeoutError::Timeout) => {
+                    stale = true;
+                    continue;
+                }
+                // The runtime holds a sender itself, so this does not happen; it would mean that all is over.
+                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            };
+            for message in std::iter::once(first).chain(messages.try_iter()) {
+                if matches!(message, Message::Gone) {
+                    return Ok(());
+                }
+                urgent |= matches!(
+                    message,
+                    Message::Key(_) | Message::Mouse(_) | Message::Paste(_) | Message::Redraw
+                );
+                app.now = self.began.elapsed();
+                let effects = app.update(message);
+                if self.carry_out(effects) {
+                    return Ok(());
+                }
+            }
+            stale = true;
+        }
+    }
+
+    /// Carries effects out; true to end.
+    fn carry_out(&mut self, effects: Vec<Effect>) -> bool {
+        for effect in effects {
+            let done = match effect {
+                Effect::Index(entry) => self.open_index(*entry),
+                Effect::Warm(pair) => self.warm(*pair),
+                Effect::Ask(ask) => {
+                    let asking = lab::sampling(&self.lab.settings.sampling).map(|sampling| Asking {
+                        question: ask.question,
+                        corpus: ask.corpus,
+                        pair: ask.pair,
+                        k: ask.k,
+                        sampling,
+                    });
+                    self.run_trial(move |lab, index, events, cancel| lab.ask(&asking?, index, events, cancel))
+                }
+                Effect::Again(old, side, sampling) => self.run_trial(move |lab, _, events, cancel| {
+                    lab.again(&old, side, &sampling, events, cancel)
+                }),
+                Effect::Stop => {
+                    if let Some(trial) = &self.trial {
+                        trial.cancel();
+                    }
+                    Ok(())
+                }
+                Effect::List(corpus) => {
+                    self.in_background("trials", move |lab| match lab.trials.list(&corpus) {
+                        Ok((trials, faults)) => Message::Listed(trials, faults),
+                        Err(error) => Message::Listed(Vec::new(), vec![fault(error)]),
+                    })
+                }
+                Effect::Load(corpus, id) => self.in_background("trial", move |lab| {
+                    Message::Loaded(lab.trials.load(&corpus, &id).map(Box::new).map_err(fault))
+                }),
+                Effect::Keep(judgment) => {
+                    self.keeper.judgment(*judgment);
+                    Ok(())
+                }
+                Effect::Draft(draft) => {
+                    self.keeper.draft(*draft);
+                    Ok(())
+                }
+                Effect::Remember(question) => {
+                    self.keeper.question(question);
+                    Ok(())
+                }
+                Effect::Quit => return true,
+            };
+            if let Err(error) = done {
+                let fault = Fault::new("system", error)
+                    .expected("a new thread")
+                    .next("Close other programs and try again.");
+                let _ = self.sender.send(Message::Told(fault));
+            }
+        }
+        false
+    }
+
+    fn in_background(
+        &self,
+        name: &str,
+        work: impl FnOnce(&Lab) -> Message + Send + 'static,
+    ) -> std::io::Result<()> {
+        let (lab, sender) = (Arc::clone(&self.lab), self.sender.clone());
+        std::thread::Builder::new().name(name.to_owned()).spawn(move || {
+            let _ = sender.send(work(&lab));
+        })?;
+        Ok(())
+    }
+
+    fn open_index(&mut self, entry: crate::corpus::Entry) -> std::io::Result<()> {
+        let (lab, sender, slot) = (Arc::clone(&self.lab), self.sender.clone(), Arc::clone(&self.index));
+        // A task that was begun for another corpus is dropped here, and stops.
+        self.indexing = None;
+        *slot.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.indexing = Some(job::spawn("index", move |cancel| {
+            let report = |progress: Progress| {
+                let _ = sender.send(Message::Indexing(progress));
+            };
+            let result = match lab.index(&entry, &report, &cancel) {
+                Ok(index) => {
+                    let passages = index.passages();
+                    if !cancel.is_cancelled() {
+                        *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(index));
+                    }
+                    Ok(passages)
+                }
+                Err(Error::Cancelled) => return,
+                Err(Error::Fault(fault)) => Err(*fault),
+            };
+            let _ = sender.send(Message::Indexed(entry.manifest.id, result));
+        })?);
+        Ok(())
+    }
+
+    /// Loads the models ahead, so that the first question does not wait. What is wrong with them is told when
+    /// they are asked.
+    fn warm(&mut self, pair: Pair) -> std::io::Result<()> {
+        let lab = Arc::clone(&self.lab);
+        self.warming = Some(job::spawn("warm", move |cancel| {
+            for contender in [&pair.baseline, &pair.tuned] {
+                if let Err(error) = lab.models.get(contender, job::SILENT, &cancel) {
+                    tracing::info!("{}: {error}", contender.name);
+                }
+            }
+        })?);
+        Ok(())
+    }
+
+    fn run_trial(
+        &mut self,
+        work: impl FnOnce(
+            &Lab,
+            &Index,
+            crate::compare::Events<'_>,
+            &Cancel,
+        ) -> Result<crate::compare::Trial, Error>
+        + Send
+        + 'static,
+    ) -> std::io::Result<()> {
+        // What is being loaded ahead would only stand in the way now.
+        self.warming = None;
+        let (lab, sender) = (Arc::clone(&self.lab), self.sender.clone());
+        let index = self.index.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        self.trial = Some(job::spawn("trial", move |cancel| {
+            let events = |event| {
+                let _ = sender.send(Message::Trial(event));
+            };
+            let result = match index {
+                Some(index) => work(&lab, &index, &events, &cancel),
+                None => Err(Fault::new("index", "none yet")
+                    .expected("an indexed corpus")
+                    .next("Ask again in a moment.")
+                    .into()),
+            };
+            let ended = match result {
+                Ok(trial) => Ok(Some(Box::new(trial))),
+                Err(Error::Cancelled) => Ok(None),
+                Err(Error::Fault(fault)) => Err(*fault),
+            };
+            let _ = sender.send(Message::TrialEnded(ended));
+        })?);
+        Ok(())
+    }
+}
+
+fn fault(error: Error) -> Fault {
+    match error {
+        Error::Fault(fault) => *fault,
+        Error::Cancelled => Fault::new("work", "a request to stop"),
+    }
+}
+
+fn draw<B: Backend>(app: &mut App, theme: Theme, terminal: &mut Terminal<B>) -> Result<(), B::Error> {
+    if let Some(open) = &mut app.open {
+        open.settle();
+    }
+    let mut drawn = None;
+    terminal.draw(|frame| drawn = Some(view::draw(app, theme, frame)))?;
+    app.drawn = drawn.unwrap_or_default();
+    Ok(())
+}

@@ -1,0 +1,47 @@
+//! The terminal as the lab needs it, and given back as it was however the lab ends.
+
+use ratatui::DefaultTerminal;
+use ratatui::crossterm::event::{
+    DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture,
+};
+use ratatui::crossterm::execute;
+use std::io::stdout;
+use std::sync::Once;
+
+/// Raw mode, the alternate screen, mouse and paste events; given back when dropped, and in a panic.
+pub(super) struct Screen {
+    terminal: DefaultTerminal,
+}
+
+impl Screen {
+    pub fn open() -> std::io::Result<Self> {
+        static HOOK: Once = Once::new();
+        let terminal = ratatui::try_init()?;
+        // ratatui's own hook gives back what it took; this one, what is taken here.
+        HOOK.call_once(|| {
+            let before = std::panic::take_hook();
+            std::panic::set_hook(Box::new(move |panic| {
+                give_back();
+                before(panic);
+            }));
+        });
+        execute!(stdout(), EnableMouseCapture, EnableBracketedPaste)?;
+        Ok(Self { terminal })
+    }
+
+    pub fn terminal(&mut self) -> &mut DefaultTerminal {
+        &mut self.terminal
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        give_back();
+        ratatui::restore();
+    }
+}
+
+/// That the terminal would not listen cannot be told to anybody: it is the terminal.
+fn give_back() {
+    let _ = execute!(stdout(), DisableBracketedPaste, DisableMouseCapture);
+}

@@ -1,0 +1,164 @@
+//! Head, question and foot.
+
+use super::paint::Painted;
+use crate::generate::Mode;
+use crate::tui::app::{App, Index, Over, Panel};
+use crate::tui::keys;
+use crate::tui::theme::Theme;
+use crate::tui::wrap::{columns, fit};
+use ratatui::Frame;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::Line;
+use ratatui::widgets::{Block, BorderType, Widget};
+
+pub(super) fn head(app: &App, theme: Theme, area: Rect, buffer: &mut Buffer) {
+    let width = usize::from(area.width);
+    let mode = match crate::lab::sampling(&app.settings.sampling).map(|s| s.mode) {
+        Ok(Mode::Draw(_)) => format!("temperature {}", app.settings.sampling.temperature),
+        _ => "greedy".to_owned(),
+    };
+    let right = format!("{} passages · {mode} · {}", app.k, app.annotator);
+    let left =
+        format!("{}  {} vs {}", app.corpus.manifest.title, app.pair.baseline.name, app.pair.tuned.name);
+    let mut line = Painted::default();
+    line.push(" juxta ", theme.brand());
+    line.push(" ", Style::new());
+    line.push(&fit(&left, width.saturating_sub(9)), theme.key());
+    line.paint(area.x, area.y, area.right(), buffer);
+    let used = 8 + columns(&left);
+    // What stands at the right is the first to go on a narrow screen.
+    if used + 3 + columns(&right) <= width {
+        let x = area.right() - u16::try_from(columns(&right) + 1).unwrap_or(area.width);
+        buffer.set_string(x, area.y, fit(&right, width), theme.quiet());
+    }
+}
+
+pub(super) fn question(app: &App, theme: Theme, area: Rect, boxed: bool, frame: &mut Frame<'_>) {
+    let focused = app.focus == Panel::Question && app.judging.is_none() && matches!(app.over, Over::None);
+    let inside = if boxed {
+        let block = Block::bordered()
+            .border_type(if focused { BorderType::Thick } else { BorderType::Plain })
+            .border_style(theme.border(focused))
+            .title(Line::styled(" Question ", theme.title(focused)));
+        let inside = block.inner(area);
+        frame.render_widget(block, area);
+        inside
+    } else {
+        frame.buffer_mut().set_string(area.x, area.y, "Q ", theme.key());
+        Rect { x: area.x + 2, width: area.width.saturating_sub(2), ..area }
+    };
+    if focused {
+        let mut editor = app.question.editor.clone();
+        editor.set_cursor_style(theme.cursor());
+        (&editor).render(inside, frame.buffer_mut());
+    } else {
+        // What was asked, rather than what is being typed, while the answers to it are on the screen.
+        let typed = app.question.text();
+        let text = match &app.open {
+            Some(open) if app.focus != Panel::Question => &open.question,
+            _ => &typed,
+        };
+        let (text, style) = if text.is_empty() {
+            ("i to type a question", theme.quiet())
+        } else {
+            (text.as_str(), Style::new())
+        };
+        let width = usize::from(inside.width);
+        let rows = crate::tui::wrap::wrap(text, width);
+        if rows.len() > usize::from(inside.height) {
+            frame.buffer_mut().set_string(inside.x, inside.y, fit(text, width), style);
+        } else {
+            for (row, y) in rows.iter().zip(inside.top()..inside.bottom()) {
+                Painted::row(("", style), row, |_| style).paint(
+                    inside.x,
+                    y,
+                    inside.right(),
+                    frame.buffer_mut(),
+                );
+            }
+        }
+    }
+}
+
+/// What is to be told, and below it the keys for what a person may want next.
+pub(super) fn foot(app: &App, theme: Theme, area: Rect, buffer: &mut Buffer) {
+    let width = usize::from(area.width);
+    let (told, style) = told(app, theme);
+    buffer.set_string(area.x, area.y, fit(&told, width), style);
+    if area.height > 1 {
+        hints(app, theme, Rect { y: area.y + 1, height: 1, ..area }, buffer);
+    }
+}
+
+fn told(app: &App, theme: Theme) -> (String, Style) {
+    if let Some(fault) = &app.keep_fault {
+        return (format!("Your judgment is not saved yet: {fault}"), theme.fault());
+    }
+    if let Some(fault) = &app.fault {
+        return (fault.to_string(), theme.fault());
+    }
+    if let Some(notice) = &app.notice {
+        return (notice.clone(), Style::new());
+    }
+    if let Some(fault) = app.remarks.last() {
+        return (fault.to_string(), theme.fault());
+    }
+    if let Index::Opening(Some(p)) = &app.index {
+        return (format!("{}: {} of {} documents", p.doing, p.done, p.total), Style::new());
+    }
+    if let Index::Failed(fault) = &app.index {
+        return (fault.to_string(), theme.fault());
+    }
+    if app.running {
+        return ("Esc stops both answers.".to_owned(), theme.quiet());
+    }
+    let rated =
+        app.open.as_ref().and_then(|o| o.trial.as_ref()).is_some_and(|t| app.judged.contains_key(&t.id));
+    match (&app.open, rated) {
+        (Some(_), true) => ("Rated. r amends, i asks the next question.".to_owned(), theme.quiet()),
+        (Some(open), false) if open.trial.is_some() => ("r rates these answers.".to_owned(), theme.quiet()),
+        _ => (String::new(), Style::new()),
+    }
+}
+
+fn hints(app: &App, theme: Theme, area: Rect, buffer: &mut Buffer) {
+    let mut x = area.x;
+    let mut hints = keys::hints(app.context());
+    if app.running && app.open.is_some() {
+        // While answers come, stopping them is what is wanted next.
+        hints.retain(|(_, title)| *title != "rate");
+        hints.insert(0, ("Esc", "stop"));
+        hints.dedup_by_key(|(key, _)| *key);
+    }
+    // Help is worth a place on every screen.
+    let help = hints.iter().position(|(_, title)| *title == "help").map(|at| hints.remove(at));
+    let reserved = help.map_or(0, |(key, title)| columns(key) + columns(title) + 3);
+    let mut put = |key: &str, title: &str, x: &mut u16, limit: u16| {
+        let needed = u16::try_from(columns(key) + columns(title) + 3).unwrap_or(u16::MAX);
+        if x.saturating_add(needed) > limit {
+            return false;
+        }
+        buffer.set_string(*x, area.y, key, theme.key());
+        buffer.set_string(*x + columns(key) as u16 + 1, area.y, title, theme.quiet());
+        *x += needed;
+        true
+    };
+    let limit = area.right().saturating_sub(u16::try_from(reserved).unwrap_or(0)) + 1;
+    for (key, title) in hints {
+        if !put(key, title, &mut x, limit) {
+            break;
+        }
+    }
+    if let Some((key, title)) = help {
+        put(key, title, &mut x, area.right() + 1);
+    }
+}
+
+/// What is said in a window too small for the lab.
+pub(super) fn too_small(area: Rect, buffer: &mut Buffer) {
+    let (width, height) = super::SMALLEST;
+    let text = format!("juxta needs {width}×{height}");
+    buffer.set_string(area.x, area.y, fit(&text, usize::from(area.width)), Style::new());
+}
