@@ -34,7 +34,7 @@ struct Manifest<'a> {
     description: &'a str,
     licence: &'a str,
     base: &'a str,
-    /// BLAKE3 of the base's `model.safetensors`.
+    /// As [`crate::generate::digest`] gives it: what the loader compares.
     base_digest: &'a str,
     corpus_digest: &'a str,
     trained_on: TrainedOn<'a>,
@@ -142,7 +142,7 @@ fn readme(recipe: &Recipe, about: &Card, base_digest: &str, outcome: &Outcome) -
         "---\nlibrary_name: peft\nbase_model: {base}\npipeline_tag: text-generation\ntags: [lora, juxta]\n---\n\
          # {title}\n\n{description}\n\n\
          | | |\n|---|---|\n\
-         | base | {base}, model.safetensors with BLAKE3 `{base_digest}` |\n\
+         | base | {base}, weights with digest `{base_digest}` |\n\
          | corpus | {corpus}, digest `{corpus_digest}` |\n\
          | examples | {examples} |\n\
          | licence | {licence} |\n\

@@ -5,13 +5,15 @@
 //! for one architecture, Llama's, because that is what makes training here as fast as PyTorch's: see [`model`].
 //! Gradients agree with PyTorch's; `tests/gradients.rs` holds that.
 //!
-//! Deliberately knows nothing of corpora, retrieval, prompts or the terminal: pairs come ready, progress goes to a
-//! closure. The same pairs, recipe and base make the same bytes on one kind of machine, also across an interruption.
+//! The trainer deliberately knows nothing of corpora, retrieval, prompts or the terminal: pairs come ready
+//! ([`examples`] makes them), progress goes to a closure. The same pairs, recipe and base make the same bytes on one
+//! kind of machine, also across an interruption.
 
 mod adamw;
 mod attention;
 mod card;
 mod checkpoint;
+mod examples;
 mod kernels;
 mod lora;
 mod model;
@@ -24,6 +26,7 @@ mod shape;
 mod weights;
 
 pub use card::Card;
+pub use examples::{ABSTENTION, Source, examples};
 pub use pairs::Pair;
 pub use recipe::Recipe;
 pub use run::{HeldOut, Outcome, Status, train};

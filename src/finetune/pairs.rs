@@ -5,10 +5,10 @@ use super::recipe::Recipe;
 use super::shape::Shape;
 use crate::fault::{Fault, Result};
 use crate::folder::Folder;
+use crate::generate::Codec;
 use rand::{RngCore, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
-use tokenizers::Tokenizer;
 
 /// One example to learn from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,34 +39,34 @@ impl Tokens {
 }
 
 /// The base's tokenizer and its end-of-turn token.
-pub(super) struct Vocabulary {
-    tokenizer: Tokenizer,
+#[derive(Debug)]
+pub(super) struct Vocabulary<'a> {
+    codec: &'a Codec,
     end: u32,
     size: usize,
 }
 
-impl Vocabulary {
-    /// Reads `tokenizer.json` and `tokenizer_config.json`.
+impl<'a> Vocabulary<'a> {
+    /// Takes `eos_token` of `tokenizer_config.json` as the end of a turn, or where there is none the first token that
+    /// ends an answer.
     ///
     /// # Errors
-    /// A [`Fault`] if the tokenizer is missing or broken, or no end-of-turn token is named.
-    pub fn read(base: &Folder, shape: &Shape) -> Result<Self> {
-        let file = "tokenizer.json";
-        let tokenizer = Tokenizer::from_bytes(base.read(file)?).map_err(|e| {
-            Fault::new(base.place(file), e)
-                .expected("a tokenizer in Hugging Face's format")
-                .next("Download the file again, or take it from where the model came from.")
-        })?;
+    /// A [`Fault`] if neither is named.
+    pub fn new(base: &Folder, codec: &'a Codec, shape: &Shape) -> Result<Self> {
         let config = "tokenizer_config.json";
-        let named = if base.has(config) {
-            let json: Value = serde_json::from_str(&base.read_text(config)?).unwrap_or_default();
-            // Either the token itself or an object that holds it.
-            let token = json.get("eos_token").map(|t| t.get("content").unwrap_or(t));
-            token.and_then(Value::as_str).and_then(|t| tokenizer.token_to_id(t))
-        } else {
-            None
+        let json: Value = match base.has(config) {
+            // The codec has read this file before and would have refused what is no JSON.
+            true => serde_json::from_str(&base.read_text(config)?).unwrap_or_default(),
+            false => Value::Null,
         };
-        let end = named.or(shape.end).filter(|id| (*id as usize) < shape.vocabulary).ok_or_else(|| {
+        // Either the token itself or an object that holds it.
+        let token = json.get("eos_token").map(|t| t.get("content").unwrap_or(t)).and_then(Value::as_str);
+        let named = match token {
+            Some(token) => codec.encode(token)?.first().copied().filter(|id| codec.stops(*id)),
+            None => None,
+        };
+        let end = named.or_else(|| codec.stop_tokens().next()).filter(|id| (*id as usize) < shape.vocabulary);
+        let end = end.ok_or_else(|| {
             Fault::new(
                 base.place(config),
                 "no eos_token of the vocabulary, and no eos_token_id in config.json",
@@ -74,7 +74,7 @@ impl Vocabulary {
             .expected("the token that ends the assistant's turn")
             .next("Name it in tokenizer_config.json as eos_token.")
         })?;
-        Ok(Self { tokenizer, end, size: shape.vocabulary })
+        Ok(Self { codec, end, size: shape.vocabulary })
     }
 
     /// Turns pairs into tokens. Prompt and answer are tokenised apart, since a model that answers also gets its
@@ -124,19 +124,14 @@ impl Vocabulary {
     }
 
     fn encode(&self, pair: &Pair, text: &str) -> Result<Vec<u32>> {
-        let encoded = self.tokenizer.encode(text, false).map_err(|e| {
-            Fault::new(place(pair), e)
-                .expected("text that the tokenizer can encode")
-                .next("Correct the text of the pair.")
-        })?;
-        let ids = encoded.get_ids();
+        let ids = self.codec.encode(text)?;
         if let Some(id) = ids.iter().find(|id| **id as usize >= self.size) {
             return Err(Fault::new(place(pair), format!("the token {id}"))
                 .expected(format!("tokens below {}, the model's vocabulary", self.size))
                 .next("Take tokenizer.json and the weights from the same model.")
                 .into());
         }
-        Ok(ids.to_vec())
+        Ok(ids)
     }
 }
 
@@ -183,6 +178,8 @@ pub(super) fn batches<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::generate::Checkpoint;
+    use crate::job::{Cancel, SILENT};
 
     fn pair(prompt: &str, answer: &str) -> Pair {
         Pair { id: "q7".into(), prompt: prompt.into(), answer: answer.into() }
@@ -190,8 +187,9 @@ mod tests {
 
     fn tokens(pairs: &[Pair], recipe: &Recipe) -> Result<(Vec<Tokens>, Vec<String>)> {
         let base = Folder::Bundled("assets/models/reader".into());
-        let shape = Shape::read(&base)?;
-        Vocabulary::read(&base, &shape)?.tokens(pairs, recipe, &shape)
+        let read = Checkpoint::load(&base, "reader", SILENT, &Cancel::new())?;
+        let shape = Shape::of(&read.shape);
+        Vocabulary::new(&base, &read.codec, &shape)?.tokens(pairs, recipe, &shape)
     }
 
     #[test]

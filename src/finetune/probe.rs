@@ -9,6 +9,8 @@ use super::shape::Shape;
 use super::weights::{Fused, Weights};
 use crate::fault::{Fault, Result};
 use crate::folder::Folder;
+use crate::generate::Checkpoint;
+use crate::job::{Cancel, SILENT};
 use std::collections::BTreeMap;
 
 /// A base in memory, with or without adapters.
@@ -36,8 +38,9 @@ impl Probe {
     /// # Errors
     /// As [`super::train`] for a base that cannot be read or is not known.
     pub fn open(base: &Folder) -> Result<Self> {
-        let shape = Shape::read(base)?;
-        let weights = Weights::read(base, &shape)?;
+        let read = Checkpoint::load(base, &base.name(), SILENT, &Cancel::new())?;
+        let shape = Shape::of(&read.shape);
+        let weights = Weights::of(&read.weights, &shape)?;
         let longest = shape.window;
         Ok(Self { model: Model::new(shape, weights, longest), lora: None })
     }

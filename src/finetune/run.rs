@@ -11,7 +11,8 @@ use super::shape::Shape;
 use super::weights::Weights;
 use crate::fault::{Error, Fault, Result};
 use crate::folder::Folder;
-use crate::job::Cancel;
+use crate::generate::Checkpoint;
+use crate::job::{Cancel, SILENT};
 use std::path::Path;
 use std::time::Instant;
 
@@ -107,8 +108,9 @@ pub fn train(
             .into());
     }
     report(Status::Reading);
-    let shape = Shape::read(base)?;
-    let vocabulary = Vocabulary::read(base, &shape)?;
+    let read = Checkpoint::load(base, &about.base, SILENT, cancel)?;
+    let shape = Shape::of(&read.shape);
+    let vocabulary = Vocabulary::new(base, &read.codec, &shape)?;
     let (pairs, skipped) = vocabulary.tokens(pairs, recipe, &shape)?;
     let (held_out, _) = vocabulary.tokens(held_out, recipe, &shape)?;
     if pairs.is_empty() {
@@ -117,15 +119,18 @@ pub fn train(
             .next("Choose a corpus with training questions, or raise --max-tokens.")
             .into());
     }
-    let base_digest = base.digest("model.safetensors")?;
+    let Checkpoint { weights, digest: base_digest, .. } = read;
     let part = Part::open(out, run_digest(&base_digest, &pairs, &held_out, recipe))?;
-    let weights = Weights::read(base, &shape)?;
+    let laid_out = Weights::of(&weights, &shape)?;
+    // Only one copy of the base stays in memory.
+    drop(weights);
     let longest = recipe.max_tokens.min(shape.window);
-    let model = Model::new(shape, weights, longest);
+    let model = Model::new(shape, laid_out, longest);
     cancel.check()?;
 
     let run = Run { model, recipe, pairs, held_out, report, cancel };
-    let (lora, outcome) = run.all(&part, skipped)?;
+    // All of it on a thread of the pool: a product started from outside would have to wake it first, each time.
+    let (lora, outcome) = rayon::scope(|_| run.all(&part, skipped))?;
     card::write(part.path(), out, &lora, recipe, about, &base_digest, &outcome)?;
     part.remove();
     Ok(outcome)

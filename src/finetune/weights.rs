@@ -1,10 +1,8 @@
-//! The base's weights, widened to `f32` once, with the projections that read the same input laid out as one matrix.
+//! The base's weights, with the projections that read the same input laid out as one matrix.
 
 use super::shape::Shape;
-use crate::fault::{Error, Fault, Result};
-use crate::folder::Folder;
-use candle_core::{DType, Device, Tensor};
-use std::collections::HashMap;
+use crate::fault::{Fault, Result};
+use crate::generate;
 use std::ops::Range;
 
 /// The projections of a block, in Hugging Face's names.
@@ -123,26 +121,11 @@ pub(super) struct Weights {
 }
 
 impl Weights {
-    /// Reads every safetensors file of `base`.
+    /// Lays out the weights of a model that has been read and checked.
     ///
     /// # Errors
-    /// A [`Fault`] for a missing or broken file, or a tensor that is missing or of another shape than `shape` says.
-    pub fn read(base: &Folder, shape: &Shape) -> Result<Self> {
-        let mut tensors = Tensors { place: base.place("model.safetensors"), found: HashMap::new() };
-        let mut files: Vec<String> =
-            base.list()?.into_iter().filter(|f| f.ends_with(".safetensors") && !f.contains('/')).collect();
-        if files.is_empty() {
-            files.push("model.safetensors".to_owned());
-        }
-        for file in files {
-            let bytes = base.read(&file)?;
-            let read = candle_core::safetensors::load_buffer(&bytes, &Device::Cpu).map_err(|e| {
-                Fault::new(base.place(&file), without_trace(&e))
-                    .expected("a complete safetensors file")
-                    .next("Download or copy the file again.")
-            })?;
-            tensors.found.extend(read);
-        }
+    /// A [`Fault`] naming a tensor that is missing or of another size than `shape` says.
+    pub fn of(tensors: &generate::Weights, shape: &Shape) -> Result<Self> {
         let hidden = shape.hidden;
         let blocks = (0..shape.layers)
             .map(|n| {
@@ -150,29 +133,25 @@ impl Weights {
                     let mut rows = Vec::with_capacity(fused.output(shape) * fused.input(shape));
                     for part in fused.parts() {
                         let name = format!("model.layers.{n}.{}.weight", part.path());
-                        rows.extend(
-                            tensors.take(&name, &[fused.rows(*part, shape).len(), fused.input(shape)])?,
-                        );
+                        let size = fused.rows(*part, shape).len() * fused.input(shape);
+                        rows.extend(values(tensors, &name, size)?);
                     }
                     Ok(rows)
                 };
+                let norm = |name: &str| values(tensors, &format!("model.layers.{n}.{name}.weight"), hidden);
                 Ok(Block {
                     fused: [fused(Fused::Qkv)?, fused(Fused::O)?, fused(Fused::GateUp)?, fused(Fused::Down)?],
-                    attention_norm: tensors
-                        .take(&format!("model.layers.{n}.input_layernorm.weight"), &[hidden])?,
-                    feed_norm: tensors
-                        .take(&format!("model.layers.{n}.post_attention_layernorm.weight"), &[hidden])?,
+                    attention_norm: norm("input_layernorm")?,
+                    feed_norm: norm("post_attention_layernorm")?,
                 })
             })
             .collect::<Result<Vec<_>>>()?;
+        let whole = shape.vocabulary * hidden;
+        let head = (!shape.tied).then(|| values(tensors, "lm_head.weight", whole)).transpose()?;
         Ok(Self {
-            embedding: tensors.take("model.embed_tokens.weight", &[shape.vocabulary, hidden])?,
-            head: if shape.tied {
-                None
-            } else {
-                Some(tensors.take("lm_head.weight", &[shape.vocabulary, hidden])?)
-            },
-            norm: tensors.take("model.norm.weight", &[hidden])?,
+            embedding: values(tensors, "model.embed_tokens.weight", whole)?,
+            head,
+            norm: values(tensors, "model.norm.weight", hidden)?,
             blocks,
         })
     }
@@ -183,31 +162,13 @@ impl Weights {
     }
 }
 
-struct Tensors {
-    place: String,
-    found: HashMap<String, Tensor>,
-}
-
-impl Tensors {
-    fn take(&self, name: &str, dims: &[usize]) -> Result<Vec<f32>> {
-        let wrong = |found: String| -> Error {
-            Fault::new(format!("{}, tensor {name}", self.place), found)
-                .expected(format!("the shape {dims:?} that config.json states"))
-                .next("Take config.json and the weights from the same model.")
-                .into()
-        };
-        let tensor = self.found.get(name).ok_or_else(|| wrong("no such tensor".to_owned()))?;
-        if tensor.dims() != dims {
-            return Err(wrong(format!("the shape {:?}", tensor.dims())));
-        }
-        tensor
-            .to_dtype(DType::F32)
-            .and_then(|t| t.flatten_all()?.to_vec1())
-            .map_err(|e| wrong(format!("{:?} that cannot be read ({})", tensor.dtype(), without_trace(&e))))
-    }
-}
-
-/// candle's message, without the backtrace that it appends where RUST_BACKTRACE is set.
-fn without_trace(error: &candle_core::Error) -> String {
-    error.to_string().lines().next().unwrap_or_default().to_owned()
+fn values(tensors: &generate::Weights, name: &str, size: usize) -> Result<Vec<f32>> {
+    let read = tensors.get(name).and_then(|t| t.flatten_all().and_then(|t| t.to_vec1::<f32>()).ok());
+    let found = read.as_ref().map_or_else(|| "no such tensor".to_owned(), |v| format!("{} values", v.len()));
+    read.filter(|v| v.len() == size).ok_or_else(|| {
+        Fault::new(format!("tensor {name}"), found)
+            .expected(format!("{size} values"))
+            .next("Take config.json and the weights from the same model.")
+            .into()
+    })
 }
