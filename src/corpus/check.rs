@@ -237,7 +237,11 @@ fn questions(corpus: &Corpus, folder: &Folder, terms: &Terms, checked: &mut Chec
             let documents: HashSet<_> =
                 first.iter().flat_map(|q| q.gold.iter().map(|g| &g.document)).collect();
             let kinds: HashSet<_> = first.iter().map(|q| q.kind).collect();
+            let on = |id: &str| first.iter().filter(|q| q.gold.iter().any(|g| g.document == id)).count();
+            let counts: Vec<usize> = corpus.documents.iter().map(|d| on(&d.id)).collect();
             checked.count(format!("documents in the {name} training questions"), documents.len());
+            checked.count("fewest of them on one document", counts.iter().copied().min().unwrap_or(0));
+            checked.count("most of them on one document", counts.iter().copied().max().unwrap_or(0));
             checked.count(format!("kinds in the {name} training questions"), kinds.len());
         }
     }
@@ -249,10 +253,21 @@ fn test_shares(corpus: &Corpus, terms: &Terms, checked: &mut Checked) {
         return;
     }
     let of = |f: &dyn Fn(&Question) -> bool| test.iter().filter(|q| f(q)).count();
+    let share = |count: usize, wanted: f64, what: &str, checked: &mut Checked| {
+        let found = ratio(count, test.len());
+        if found < wanted {
+            let found = 100.0 * found;
+            checked.remarks.push(format!(
+                "{found:.0} % of the test questions {what}, fewer than {:.0} %",
+                100.0 * wanted
+            ));
+        }
+        checked.count(format!("test questions that {what}"), count);
+    };
     let two = of(&|q| q.gold.iter().map(|g| &g.document).collect::<HashSet<_>>().len() > 1);
-    checked.count("test questions that need two documents", two);
-    checked.count("test questions without an answer in the corpus", of(&|q| !q.is_answerable()));
-    checked.count("test questions that share few words with their gold", of(&|q| shares_few_words(q, terms)));
+    share(two, 0.2, "need two documents", checked);
+    share(of(&|q| !q.is_answerable()), 0.1, "have no answer in the corpus", checked);
+    share(of(&|q| shares_few_words(q, terms)), 0.3, "share few words with their gold", checked);
 }
 
 /// Whether at most a third of the question's content terms occur in its gold.
