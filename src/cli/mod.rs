@@ -3,7 +3,6 @@
 mod ask;
 mod corpus;
 mod export;
-mod json;
 mod model;
 mod out;
 mod search;
