@@ -3,6 +3,7 @@
 mod ask;
 mod corpus;
 mod export;
+mod finetune;
 mod model;
 mod out;
 mod search;
@@ -52,6 +53,8 @@ enum Command {
     Model(model::Command),
     /// Export judgments with their trials.
     Export(export::Args),
+    /// Train an adapter on a corpus's training questions.
+    Finetune(finetune::Args),
     /// Print where settings, judgments and indices are kept.
     Paths,
     /// Print the table of keys, in Markdown.
@@ -93,6 +96,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Some(Command::Corpus(command)) => corpus::run(data_dir, &command),
         Some(Command::Model(command)) => model::run(data_dir, &command),
         Some(Command::Export(args)) => export::run(&Lab::open(data_dir)?, &args),
+        Some(Command::Finetune(args)) => finetune::run(&Lab::open(data_dir)?, &args),
         Some(Command::Paths) => paths(&Paths::find(data_dir)?),
         Some(Command::Keys) => out::text(&tui::keys::markdown()),
         Some(Command::Picture(args)) => Ok(tui::picture::run(data_dir, &args)?),

@@ -1,1 +1,32 @@
-//! finetune
+//! From question-answer pairs to a LoRA adapter that Hugging Face PEFT loads, on the CPU.
+//!
+//! The way of the data: pairs → tokens ([`pairs`]) → packed batches → forward and backward ([`model`]) → gradients of
+//! the adapters ([`lora`]) → AdamW ([`adamw`]) → checkpoint, folder and cards ([`card`]). The passes are written out
+//! for one architecture, Llama's, because that is what makes training here as fast as PyTorch's: see [`model`].
+//! Gradients agree with PyTorch's; `tests/gradients.rs` holds that.
+//!
+//! The trainer deliberately knows nothing of corpora, retrieval, prompts or the terminal: pairs come ready
+//! ([`examples`] makes them), progress goes to a closure. The same pairs, recipe and base make the same bytes on one
+//! kind of machine, also across an interruption.
+
+mod adamw;
+mod attention;
+mod card;
+mod checkpoint;
+mod examples;
+mod kernels;
+mod lora;
+mod model;
+mod pairs;
+pub mod probe;
+mod product;
+mod recipe;
+mod run;
+mod shape;
+mod weights;
+
+pub use card::Card;
+pub use examples::{ABSTENTION, Source, examples};
+pub use pairs::Pair;
+pub use recipe::Recipe;
+pub use run::{HeldOut, Outcome, Status, train};

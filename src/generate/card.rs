@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub const CARD: &str = "model.toml";
 
 /// A model's card.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Card {
     /// What the model is called in lists.
@@ -24,12 +24,24 @@ pub struct Card {
     /// config.json allows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub context_tokens: Option<usize>,
+    /// Of an adapter: the base's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub base: Option<String>,
     /// Of an adapter: BLAKE3 of the weights of the base it was trained on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub base_digest: Option<String>,
+    /// Of an adapter: the digest of the corpus that its pairs were made from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub corpus_digest: Option<String>,
     /// Of an adapter: what it was trained on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trained_on: Option<TrainedOn>,
+    /// Of an adapter: how it was trained, for people and for training it again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub training: Option<toml::Table>,
+    /// Of an adapter: what the training came to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub result: Option<toml::Table>,
 }
 
 /// What an adapter was trained on.
@@ -56,7 +68,7 @@ impl Card {
             let line =
                 e.span().map_or(1, |span| 1 + text[..span.start.min(text.len())].matches('\n').count());
             Fault::new(format!("{}:{line}", folder.place(CARD)), e.message())
-                .expected("title, description, licence, context_tokens, base_digest or trained_on")
+                .expected("title, description, licence, context_tokens, base, base_digest, corpus_digest, trained_on, training or result")
                 .next("Correct the line.")
         })?;
         if card.context_tokens == Some(0) {

@@ -1,8 +1,8 @@
 //! The bundled reader, end to end: found, loaded, asked.
 
-use juxta::generate::{Finish, Kind, Mode, Model, Registry, Sampling, Step};
+use juxta::generate::{Checkpoint, Finish, Kind, Mode, Model, Registry, Sampling, Step, digest};
 use juxta::job::{Cancel, SILENT};
-use juxta::prompt::{Message, Role};
+use juxta::prompt::Message;
 
 fn load() -> Model {
     let registry = Registry::discover(None);
@@ -10,20 +10,18 @@ fn load() -> Model {
     Model::load(&reader, &registry, SILENT, &Cancel::new()).expect("loads")
 }
 
-fn question() -> Vec<Message> {
-    let passages = "[1] Loch Ness\nLoch Ness is a large freshwater loch in the Scottish Highlands. It takes its name \
-                    from the River Ness, which flows from its northern end.\n\n[2] Ben Nevis\nBen Nevis is the highest \
-                    mountain in Scotland. The summit is 1,345 metres above sea level.";
-    vec![
-        Message {
-            role: Role::System,
-            content: "Answer the question using only the passages. Cite passages like [1].".to_owned(),
-        },
-        Message {
-            role: Role::User,
-            content: format!("{passages}\n\nQuestion: What is the highest mountain in Scotland?"),
-        },
-    ]
+/// What was asked of transformers, and what came back.
+#[derive(serde::Deserialize)]
+struct Expected {
+    messages: Vec<Message>,
+    prompt: String,
+    answer: String,
+}
+
+fn asked() -> Expected {
+    let text = std::fs::read_to_string(super::support::models().join("reader/expected.json"))
+        .expect("made by logits.py");
+    serde_json::from_str(&text).expect("made by logits.py")
 }
 
 #[test]
@@ -32,14 +30,38 @@ fn the_bundled_reader_is_found_without_faults() {
     assert_eq!(registry.faults, []);
     let reader = registry.find("reader").expect("bundled");
     assert_eq!(reader.kind, Kind::Base);
-    assert_eq!(reader.parameters, Some(8_392_960));
+    let checkpoint = Checkpoint::load(&reader.folder, "reader", SILENT, &Cancel::new()).expect("loads");
+    assert_eq!(
+        reader.parameters,
+        Some(checkpoint.weights.parameters()),
+        "counted without opening the weights"
+    );
+    assert_eq!(digest(&reader.folder).expect("known"), checkpoint.digest);
     assert!(reader.licence.expect("a licence").starts_with("CC BY-SA 4.0"));
+}
+
+#[test]
+fn the_reader_answers_greedily_as_in_transformers() {
+    let (reader, asked) = (load(), asked());
+    let prompt = reader.render(&asked.messages).expect("renders");
+    assert_eq!(prompt, asked.prompt);
+    let completion =
+        reader.generate(&prompt, &Sampling::default(), &Cancel::new(), &mut |_| {}).expect("answers");
+    assert_eq!(completion.text, asked.answer);
+    assert_eq!(reader.facts().context_tokens, 640);
+}
+
+#[test]
+fn what_is_known_of_a_model_reads_back() {
+    let reader = load();
+    let text = serde_json::to_string(reader.facts()).expect("plain data");
+    assert_eq!(&serde_json::from_str::<juxta::generate::Facts>(&text).expect("its own"), reader.facts());
 }
 
 #[test]
 fn the_reader_answers_the_same_each_time_it_is_asked() {
     let reader = load();
-    let prompt = reader.render(&question()).expect("renders");
+    let prompt = reader.render(&asked().messages).expect("renders");
     let mut steps = Vec::new();
     let first = reader
         .generate(&prompt, &Sampling::default(), &Cancel::new(), &mut |step| steps.push(step))
@@ -65,7 +87,7 @@ fn the_reader_answers_the_same_each_time_it_is_asked() {
 #[test]
 fn a_seed_brings_its_answer_back() {
     let reader = load();
-    let prompt = reader.render(&question()).expect("renders");
+    let prompt = reader.render(&asked().messages).expect("renders");
     let ask = |seed| {
         let sampling = Sampling {
             mode: Mode::at(1.5, None, None).expect("valid"),

@@ -1,0 +1,327 @@
+//! Pairs from a corpus's questions: what the model will meet in the lab, the passages that retrieval finds, with the
+//! answer that it should have given.
+//!
+//! The one file of this room that knows corpora, retrieval and prompts; the trainer gets its pairs ready.
+
+use super::Pair;
+use crate::corpus::{Corpus, PassageLength, Question, Split, passages};
+use crate::fault::{Fault, Result};
+use crate::job::{Cancel, Progress, Report};
+use crate::prompt::{Message, messages};
+use crate::retrieve::{Hit, Index};
+use crate::text::words;
+use std::collections::HashSet;
+
+/// What the bundled models say where the passages hold no answer.
+pub const ABSTENTION: &str = "The passages do not say.";
+
+/// What pairs are made from.
+pub struct Source<'a> {
+    /// The corpus.
+    pub corpus: &'a Corpus,
+    /// Its index.
+    pub index: &'a Index,
+    /// How its passages were cut for the index.
+    pub length: PassageLength,
+    /// How many passages a prompt holds, as far as they fit.
+    pub k: usize,
+    /// Renders a prompt by the model's chat template.
+    pub render: &'a dyn Fn(&[Message]) -> Result<String>,
+    /// Whether a pair fits the longest sequence to train on.
+    pub fits: &'a dyn Fn(&Pair) -> Result<bool>,
+}
+
+impl std::fmt::Debug for Source<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Source")
+            .field("corpus", &self.corpus.manifest.id)
+            .field("k", &self.k)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The first `most` questions of `split` as pairs, in the order of their file, so that a smaller set is a subset of
+/// a larger one.
+///
+/// The prompt has the `k` best hits in the retriever's order; gold passages that are not among them take the places of
+/// the last others. The answer is the reference, followed by the numbers of the gold passages, or
+/// [`ABSTENTION`]. Where a prompt does not fit, its last passages that are not gold are left out.
+///
+/// # Errors
+/// A [`Fault`] if there are fewer questions than `most`, if a training pair is also among those to judge by, or a
+/// quote is in no passage; as [`Index::search`] and `render`; [`crate::fault::Error::Cancelled`].
+pub fn examples(
+    source: &Source<'_>,
+    split: Split,
+    most: Option<usize>,
+    report: Report<'_>,
+    cancel: &Cancel,
+) -> Result<Vec<Pair>> {
+    let all: Vec<&Question> = source.corpus.split(split).collect();
+    let wanted = most.unwrap_or(all.len());
+    if wanted > all.len() {
+        let id = &source.corpus.manifest.id;
+        return Err(Fault::new(
+            format!("corpus {id}, --examples"),
+            format!("{} questions of the split {}", all.len(), name(split)),
+        )
+        .expected(format!("{wanted} or more"))
+        .next(format!("Ask for {} or fewer.", all.len()))
+        .into());
+    }
+    let chosen = &all[..wanted];
+    if split == Split::Train {
+        apart(source.corpus, chosen)?;
+    }
+    let mut pairs = Vec::with_capacity(wanted);
+    for (n, question) in chosen.iter().enumerate() {
+        cancel.check()?;
+        report(Progress { doing: "making pairs".into(), done: n as u64, total: wanted as u64 });
+        pairs.push(example(source, question)?);
+    }
+    Ok(pairs)
+}
+
+/// Refuses training questions that are, or rest on the same quotes as, questions of the splits to judge by.
+fn apart(corpus: &Corpus, training: &[&Question]) -> Result<()> {
+    let judged = || corpus.questions.iter().filter(|q| q.split != Split::Train);
+    let asked: HashSet<String> = judged().map(|q| plain(&q.question)).collect();
+    let quoted: Vec<String> = judged().flat_map(|q| &q.gold).map(|g| plain(&g.quote)).collect();
+    let rests_on = |quote: &str| {
+        let quote = plain(quote);
+        quoted.iter().any(|other| contains(other, &quote) || contains(&quote, other))
+    };
+    let overlapping: Vec<&str> = training
+        .iter()
+        .filter(|q| asked.contains(&plain(&q.question)) || q.gold.iter().any(|g| rests_on(&g.quote)))
+        .map(|q| q.id.as_str())
+        .collect();
+    if overlapping.is_empty() {
+        return Ok(());
+    }
+    Err(Fault::new(
+        format!("corpus {}", corpus.manifest.id),
+        format!(
+            "training questions that are judged by, or share a quote with a judged one: {}",
+            overlapping.join(", ")
+        ),
+    )
+    .expected("training questions apart from those of dev and test")
+    .next("Give these questions other quotes, or move them to another split.")
+    .into())
+}
+
+/// The folded words, with a space before and after each, so that containment is one of whole words.
+fn plain(text: &str) -> String {
+    let mut plain = String::from(" ");
+    for word in words(text) {
+        plain.push_str(&word.folded);
+        plain.push(' ');
+    }
+    plain
+}
+
+fn contains(outer: &str, inner: &str) -> bool {
+    inner.len() > 1 && outer.contains(inner)
+}
+
+fn example(source: &Source<'_>, question: &Question) -> Result<Pair> {
+    let gold = gold_passages(source, question)?;
+    let mut hits = source.index.search(&question.question, source.k)?;
+    let is_gold = |hit: &Hit| gold.iter().any(|g| same(g, hit));
+    for passage in &gold {
+        if hits.iter().any(|h| same(h, passage)) {
+            continue;
+        }
+        if hits.len() >= source.k.max(gold.len()) {
+            // There is one that is not gold: all gold ones together are no more than there is room for.
+            if let Some(last) = hits.iter().rposition(|h| !is_gold(h)) {
+                hits.remove(last);
+            }
+        }
+        hits.push(passage.clone());
+    }
+    loop {
+        let pair = pair(source, question, &hits, &is_gold)?;
+        match hits.iter().rposition(|h| !is_gold(h)) {
+            Some(last) if !(source.fits)(&pair)? => {
+                hits.remove(last);
+            }
+            // What does not fit even so is left to the trainer, which names it.
+            _ => return Ok(pair),
+        }
+    }
+}
+
+fn pair(
+    source: &Source<'_>,
+    question: &Question,
+    hits: &[Hit],
+    is_gold: &dyn Fn(&Hit) -> bool,
+) -> Result<Pair> {
+    let answer = if question.is_answerable() {
+        let cited = hits.iter().enumerate().filter(|(_, h)| is_gold(h)).map(|(n, _)| format!(" [{}]", n + 1));
+        format!("{}{}", question.answer.trim(), cited.collect::<String>())
+    } else {
+        ABSTENTION.to_owned()
+    };
+    let prompt = (source.render)(&messages(&question.question, hits))?;
+    Ok(Pair { id: question.id.clone(), prompt, answer })
+}
+
+/// The passages that hold the greater part of each gold quote, each once.
+fn gold_passages(source: &Source<'_>, question: &Question) -> Result<Vec<Hit>> {
+    let mut found: Vec<Hit> = Vec::new();
+    for gold in &question.gold {
+        let missing = || {
+            Fault::new(
+                format!("question {}", question.id),
+                format!("a quote that no passage of {} holds", gold.document),
+            )
+            .expected("a quote that stands in the document, letter for letter")
+            .next("`juxta corpus check` names such quotes.")
+        };
+        let document = source.corpus.document(&gold.document).ok_or_else(missing)?;
+        let start = document.text.find(&gold.quote).ok_or_else(missing)?;
+        let quote = start..start + gold.quote.len();
+        let all = passages(document, source.length);
+        let shared = |range: &std::ops::Range<usize>| {
+            range.end.min(quote.end).saturating_sub(range.start.max(quote.start))
+        };
+        let best = all.into_iter().max_by_key(|p| shared(&p.range)).ok_or_else(missing)?;
+        let hit = Hit {
+            rank: 0,
+            score: 0.0,
+            document: document.id.clone(),
+            title: document.title.clone(),
+            section: best.section,
+            passage: best.number,
+            range: (best.range.start, best.range.end),
+            text: document.text[best.range].to_owned(),
+            matches: Vec::new(),
+        };
+        if !found.iter().any(|h| same(h, &hit)) {
+            found.push(hit);
+        }
+    }
+    Ok(found)
+}
+
+fn same(a: &Hit, b: &Hit) -> bool {
+    a.document == b.document && a.passage == b.passage
+}
+
+fn name(split: Split) -> &'static str {
+    match split {
+        Split::Train => "train",
+        Split::Dev => "dev",
+        Split::Test => "test",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::corpus::{Catalog, Gold, Kind};
+    use crate::job::SILENT;
+    use crate::retrieve;
+
+    fn with<T>(k: usize, words: usize, test: impl FnOnce(&Source<'_>) -> T) -> T {
+        let entry = Catalog::discover(None).find("everyday").expect("bundled");
+        let dir = tempfile::tempdir().expect("a folder");
+        let settings = retrieve::Settings { length: PassageLength::default() };
+        let index =
+            retrieve::open_or_build(&entry, dir.path(), settings, SILENT, &Cancel::new()).expect("an index");
+        let corpus = entry.read().expect("a corpus");
+        test(&Source {
+            corpus: &corpus,
+            index: &index,
+            length: settings.length,
+            k,
+            render: &|m| Ok(m[1].content.clone()),
+            fits: &|pair| Ok(pair.prompt.split_whitespace().count() <= words),
+        })
+    }
+
+    fn made(source: &Source<'_>, split: Split, most: usize) -> Vec<Pair> {
+        examples(source, split, Some(most), SILENT, &Cancel::new()).expect("pairs")
+    }
+
+    #[test]
+    fn every_answer_cites_passages_that_hold_its_quotes() {
+        with(3, 10_000, |source| {
+            for pair in made(source, Split::Train, 60) {
+                let question =
+                    source.corpus.questions.iter().find(|q| q.id == pair.id).expect("its question");
+                let cited: Vec<&str> = (1..=3)
+                    .filter(|n| pair.answer.contains(&format!(" [{n}]")))
+                    .map(|n| pair.prompt.split("\n\n").nth(n - 1).expect("a passage"))
+                    .collect();
+                assert!(pair.answer.starts_with(question.answer.trim()) && !cited.is_empty());
+                for gold in &question.gold {
+                    let start: String = gold.quote.split_whitespace().take(4).collect::<Vec<_>>().join(" ");
+                    assert!(cited.iter().any(|p| p.contains(&start)), "{}: {start}", pair.id);
+                }
+            }
+        });
+    }
+
+    #[test]
+    fn gold_that_is_not_retrieved_takes_the_last_place_and_stays_when_space_is_short() {
+        // One passage a prompt: gold is there even where another passage is found first.
+        with(1, 10_000, |source| {
+            assert!(made(source, Split::Train, 60).iter().all(|p| p.answer.contains(" [1]")));
+        });
+        with(3, 150, |source| {
+            for pair in made(source, Split::Train, 30) {
+                assert!(pair.answer.contains(" ["), "{}", pair.answer);
+                assert!(!pair.prompt.contains("[3]"));
+            }
+        });
+    }
+
+    #[test]
+    fn a_question_without_an_answer_is_answered_by_abstaining() {
+        with(3, 10_000, |source| {
+            let question = source.corpus.questions.iter().find(|q| !q.is_answerable()).expect("one");
+            assert_eq!(example(source, question).expect("a pair").answer, ABSTENTION);
+        });
+    }
+
+    #[test]
+    fn a_smaller_set_is_a_subset_of_a_larger_and_too_many_are_refused() {
+        with(3, 10_000, |source| {
+            assert_eq!(made(source, Split::Train, 5), made(source, Split::Train, 9)[..5]);
+            let said = examples(source, Split::Train, Some(1_000_000), SILENT, &Cancel::new()).unwrap_err();
+            assert!(said.to_string().contains("--examples"), "{said}");
+        });
+    }
+
+    #[test]
+    fn training_on_what_is_judged_is_refused_by_id() {
+        with(3, 10_000, |source| {
+            let mut corpus = source.corpus.clone();
+            let test = corpus.split(Split::Test).find(|q| q.is_answerable()).expect("one").clone();
+            let leak = |id: &str, question: &str, quote: &str| Question {
+                id: id.into(),
+                split: Split::Train,
+                kind: Kind::Fact,
+                question: question.into(),
+                answer: "x".into(),
+                key_points: vec![],
+                gold: vec![Gold { document: test.gold[0].document.clone(), quote: quote.into() }],
+            };
+            let part = &test.gold[0].quote[..test.gold[0].quote.len() / 2];
+            corpus
+                .questions
+                .insert(0, leak("same-question", &test.question.to_uppercase(), "nothing like it"));
+            corpus
+                .questions
+                .insert(0, leak("same-quote", "Another?", part.rsplit_once(' ').expect("words").0));
+            let source = Source { corpus: &corpus, ..*source };
+            let said =
+                examples(&source, Split::Train, Some(9), SILENT, &Cancel::new()).unwrap_err().to_string();
+            assert!(said.contains("same-quote, same-question"), "{said}");
+        });
+    }
+}

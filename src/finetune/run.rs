@@ -1,0 +1,320 @@
+//! The run: from pairs to an adapter, step by step, so that it can be watched, stopped and gone on with.
+
+use super::adamw::{AdamW, clip};
+use super::card::{self, Card};
+use super::checkpoint::{Part, State};
+use super::lora::Lora;
+use super::model::Model;
+use super::pairs::{Pair, Tokens, Vocabulary, batches, order};
+use super::recipe::Recipe;
+use super::shape::Shape;
+use super::weights::Weights;
+use crate::fault::{Error, Fault, Result};
+use crate::folder::Folder;
+use crate::generate::Checkpoint;
+use crate::job::{Cancel, SILENT};
+use std::path::Path;
+use std::time::Instant;
+
+/// Tokens that pass through the model at once: more makes larger products, and larger activations.
+const BATCH: usize = 1024;
+
+/// How far a run is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Status {
+    /// Reading the base and the pairs.
+    Reading,
+    /// Measuring the loss on held-out pairs.
+    HeldOut {
+        /// Pairs done.
+        done: usize,
+        /// Pairs in all.
+        total: usize,
+    },
+    /// Training: after each step.
+    Step {
+        /// Steps done.
+        step: usize,
+        /// Steps in all.
+        steps: usize,
+        /// The step's mean loss, in nats a token of the answers.
+        loss: f32,
+        /// The step's learning rate.
+        rate: f64,
+        /// Tokens read a second, since this process started.
+        tokens_per_second: f64,
+        /// Seconds that are left at that speed.
+        seconds_left: f64,
+    },
+}
+
+/// What a run came to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outcome {
+    /// Steps in all, also those before an interruption.
+    pub steps: usize,
+    /// The mean loss of each, in nats a token of the answers.
+    pub losses: Vec<f32>,
+    /// Loss on the pairs that were not trained on, where there were any.
+    pub held_out: Option<HeldOut>,
+    /// Pairs that were trained on.
+    pub examples: usize,
+    /// Pairs left out as too long.
+    pub skipped: Vec<String>,
+    /// Tokens read, prompts included.
+    pub tokens: u64,
+    /// Seconds spent on the steps.
+    pub seconds: f64,
+}
+
+/// Mean loss on pairs that were not trained on, in nats a token of the answers.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct HeldOut {
+    /// How many pairs.
+    pub pairs: usize,
+    /// The base's.
+    pub before: f32,
+    /// The adapter's.
+    pub after: f32,
+}
+
+/// Trains LoRA adapters on `pairs` and writes them to the new folder `out`. An interrupted run leaves `out.part`, and
+/// the same call goes on from there to the same weights.
+///
+/// # Errors
+/// A [`Fault`] if `out` exists, the base is of an architecture that is not known, a setting is out of bounds, a
+/// pair is too long, the loss is no number (naming the pair), or something cannot be read or written.
+/// [`Error::Cancelled`] when stopped; what was done by then is saved.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "each is what the caller alone knows; a struct would only rename them"
+)]
+pub fn train(
+    base: &Folder,
+    pairs: &[Pair],
+    held_out: &[Pair],
+    recipe: &Recipe,
+    out: &Path,
+    about: &Card,
+    report: &(dyn Fn(Status) + Sync),
+    cancel: &Cancel,
+) -> Result<Outcome> {
+    recipe.check()?;
+    // `symlink_metadata` also sees a link that leads nowhere.
+    if out.symlink_metadata().is_ok() {
+        return Err(Fault::new(out.display(), "something that is already there")
+            .expected("a new folder")
+            .next("Choose another --out, or move what is there away.")
+            .into());
+    }
+    report(Status::Reading);
+    let read = Checkpoint::load(base, &about.base, SILENT, cancel)?;
+    let shape = Shape::of(&read.shape);
+    let vocabulary = Vocabulary::new(base, &read.codec, &shape)?;
+    let (pairs, skipped) = vocabulary.tokens(pairs, recipe, &shape)?;
+    let (held_out, _) = vocabulary.tokens(held_out, recipe, &shape)?;
+    if pairs.is_empty() {
+        return Err(Fault::new("training pairs", format!("none ({} too long)", skipped.len()))
+            .expected("at least one")
+            .next("Choose a corpus with training questions, or raise --max-tokens.")
+            .into());
+    }
+    let Checkpoint { weights, digest: base_digest, .. } = read;
+    let part = Part::open(out, run_digest(&base_digest, &pairs, &held_out, recipe))?;
+    let laid_out = Weights::of(&weights, &shape)?;
+    // Only one copy of the base stays in memory.
+    drop(weights);
+    let longest = recipe.max_tokens.min(shape.window);
+    let model = Model::new(shape, laid_out, longest);
+    cancel.check()?;
+
+    let run = Run { model, recipe, pairs, held_out, report, cancel };
+    // All of it on a thread of the pool: a product started from outside would have to wake it first, each time.
+    let (lora, outcome) = rayon::scope(|_| run.all(&part, skipped))?;
+    card::write(part.path(), out, &lora, recipe, about, &base_digest, &outcome)?;
+    part.remove();
+    Ok(outcome)
+}
+
+/// What the weights depend on: a checkpoint of anything else is not gone on with.
+fn run_digest(base: &str, pairs: &[Tokens], held_out: &[Tokens], recipe: &Recipe) -> String {
+    let mut hasher = blake3::Hasher::new();
+    // How often the state is saved changes nothing.
+    let recipe = Recipe { checkpoint_every: 1, ..recipe.clone() };
+    hasher.update(format!("juxta lora 1\n{base}\n{recipe:?}\n").as_bytes());
+    for pair in pairs.iter().chain(held_out) {
+        hasher.update(&(pair.all.len() as u64).to_le_bytes()).update(&(pair.answer as u64).to_le_bytes());
+        pair.all.iter().for_each(|t| {
+            hasher.update(&t.to_le_bytes());
+        });
+    }
+    hasher.update(&(pairs.len() as u64).to_le_bytes());
+    hasher.finalize().to_hex().to_string()
+}
+
+struct Run<'a> {
+    model: Model,
+    recipe: &'a Recipe,
+    pairs: Vec<Tokens>,
+    held_out: Vec<Tokens>,
+    report: &'a (dyn Fn(Status) + Sync),
+    cancel: &'a Cancel,
+}
+
+impl Run<'_> {
+    fn all(&self, part: &Part, skipped: Vec<String>) -> Result<(Lora, Outcome)> {
+        let recipe = self.recipe;
+        let mut lora = Lora::new(&self.model.shape, recipe);
+        let mut state = match part.load(lora.values.len())? {
+            Some(state) => state,
+            None => State {
+                step: 0,
+                adam: AdamW::new(lora.values.len()),
+                values: lora.values.clone(),
+                losses: Vec::new(),
+                tokens: 0,
+                seconds: 0.0,
+                held_out: None,
+            },
+        };
+        if state.step == 0 && state.held_out.is_none() && !self.held_out.is_empty() {
+            state.held_out = Some(self.held_out_loss(&mut lora)?);
+        }
+        lora.values.clone_from(&state.values);
+        lora.merge(&self.model.weights);
+
+        let a_epoch = self.pairs.len().div_ceil(recipe.accumulate);
+        let steps = a_epoch * recipe.epochs;
+        let (started, before) = (Instant::now(), (state.tokens, state.seconds, state.step));
+        let mut sequence = Vec::new();
+        while state.step < steps {
+            let (epoch, within) = (state.step / a_epoch, state.step % a_epoch);
+            if within == 0 || sequence.is_empty() {
+                sequence = order(self.pairs.len(), recipe.seed, epoch);
+            }
+            let from = within * recipe.accumulate;
+            let chosen = &sequence[from..(from + recipe.accumulate).min(sequence.len())];
+            let (loss, tokens) = match self.step(&mut lora, state.step, steps, chosen, &mut state.adam) {
+                Ok(done) => done,
+                Err(e) => {
+                    // Stopped or failed within the step: the state is that after the last whole one.
+                    part.save(&state)?;
+                    return Err(e);
+                }
+            };
+            state.step += 1;
+            state.losses.push(loss);
+            state.tokens += tokens;
+            state.seconds = before.1 + started.elapsed().as_secs_f64();
+            state.values.clone_from(&lora.values);
+            let spent = started.elapsed().as_secs_f64();
+            (self.report)(Status::Step {
+                step: state.step,
+                steps,
+                loss,
+                rate: recipe.rate(state.step - 1, steps),
+                tokens_per_second: (state.tokens - before.0) as f64 / spent,
+                seconds_left: spent / (state.step - before.2) as f64 * (steps - state.step) as f64,
+            });
+            if state.step.is_multiple_of(recipe.checkpoint_every) || state.step == steps {
+                part.save(&state)?;
+            }
+        }
+        let held_out = match state.held_out {
+            Some(before) => {
+                Some(HeldOut { pairs: self.held_out.len(), before, after: self.held_out_loss(&mut lora)? })
+            }
+            None => None,
+        };
+        let outcome = Outcome {
+            steps,
+            losses: state.losses,
+            held_out,
+            examples: self.pairs.len(),
+            skipped,
+            tokens: state.tokens,
+            seconds: state.seconds,
+        };
+        Ok((lora, outcome))
+    }
+
+    /// One step of the optimiser; returns the mean loss and the tokens read. After an error neither the adapters nor
+    /// the optimiser have changed.
+    fn step(
+        &self,
+        lora: &mut Lora,
+        step: usize,
+        steps: usize,
+        chosen: &[usize],
+        adam: &mut AdamW,
+    ) -> Result<(f32, u64)> {
+        let predicted: usize = chosen.iter().map(|i| self.pairs[*i].predicted()).sum();
+        let scale = 1.0 / predicted as f32;
+        lora.gradient.fill(0.0);
+        let (mut sum, mut tokens) = (0.0f64, 0u64);
+        for (n, (batch, numbers)) in
+            batches(chosen.iter().map(|i| (*i, &self.pairs[*i])), BATCH).iter().enumerate()
+        {
+            self.cancel.check()?;
+            // Never the same number twice in a run, as a step has no more batches than pairs.
+            lora.begin(Some((step * self.recipe.accumulate + n) as u64));
+            let losses = self.model.gradients(lora, batch, scale);
+            self.no_nan(&losses, numbers, step)?;
+            sum += losses.iter().map(|l| f64::from(*l)).sum::<f64>();
+            tokens += batch.tokens.len() as u64;
+        }
+        lora.begin(None);
+        let norm = clip(&mut lora.gradient, self.recipe.clip);
+        if !norm.is_finite() {
+            let ids: Vec<&str> = chosen.iter().take(8).map(|i| self.pairs[*i].id.as_str()).collect();
+            return Err(diverged(&format!("step {}, pairs {}", step + 1, ids.join(", ")), "a gradient"));
+        }
+        adam.step(
+            step,
+            self.recipe.rate(step, steps),
+            self.recipe.weight_decay,
+            &mut lora.values,
+            &lora.gradient,
+        );
+        lora.merge(&self.model.weights);
+        Ok(((sum / predicted as f64) as f32, tokens))
+    }
+
+    /// Mean loss on the held-out pairs, in nats a token.
+    fn held_out_loss(&self, lora: &mut Lora) -> Result<f32> {
+        let total = self.held_out.len();
+        let (mut sum, mut count, mut done) = (0.0f64, 0usize, 0);
+        lora.begin(None);
+        lora.merge(&self.model.weights);
+        for (batch, numbers) in batches(self.held_out.iter().enumerate(), BATCH) {
+            (self.report)(Status::HeldOut { done, total });
+            self.cancel.check()?;
+            let losses = self.model.losses(lora, &batch);
+            sum += losses.iter().map(|l| f64::from(*l)).sum::<f64>();
+            count += losses.len();
+            done += numbers.len();
+        }
+        Ok((sum / count.max(1) as f64) as f32)
+    }
+
+    /// Refuses a loss that is no number, naming its pair.
+    fn no_nan(&self, losses: &[f32], numbers: &[usize], step: usize) -> Result<()> {
+        let mut at = 0;
+        for number in numbers {
+            let pair = &self.pairs[*number];
+            let its = &losses[at..at + pair.predicted()];
+            at += its.len();
+            if its.iter().any(|l| !l.is_finite()) {
+                return Err(diverged(&format!("pair {} in step {}", pair.id, step + 1), "a loss"));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn diverged(place: &str, what: &str) -> Error {
+    Fault::new(place, format!("{what} that is not a number"))
+        .expected("finite figures")
+        .next("Check the pair and the base's weights, or start anew with a lower --lr; the state before this step is kept in the folder ending in .part.")
+        .into()
+}
