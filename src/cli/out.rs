@@ -42,6 +42,11 @@ pub(super) fn error(error: &anyhow::Error) {
     let _ = writeln!(io::stderr(), "juxta: {}", one_line(&format!("{error:#}")));
 }
 
+/// Prints what clap says of arguments that it does not know.
+pub(super) fn wrong_arguments(message: &str) {
+    let _ = io::stderr().write_all(visible(message).as_bytes());
+}
+
 /// Prints a remark that is no result, on one line.
 pub(super) fn remark(remark: &str) {
     let _ = writeln!(io::stderr(), "juxta: {}", one_line(remark));
