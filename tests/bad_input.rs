@@ -388,6 +388,20 @@ fn sampling_that_cannot_be() {
 }
 
 #[test]
+fn a_corpus_without_training_questions_trains_nothing() {
+    let data = Data::new();
+    let corpus = data.copy("tests/data/small-corpus", "mine");
+    let out = data.path().join("adapter");
+    let [corpus, to] = [&corpus, &out].map(|p| p.to_str().expect("UTF-8"));
+    data.juxta(&["finetune", "--corpus", corpus, "--examples", "3", "--out", to]).refused(&[
+        "corpus small, --examples: found 0 questions of the split train",
+        "expected 3 or more",
+        "Choose a corpus with such questions",
+    ]);
+    assert!(!out.exists(), "nothing was begun");
+}
+
+#[test]
 fn a_data_folder_that_is_a_file() {
     let data = Data::new();
     let file = data.write("notes.txt", "mine");
