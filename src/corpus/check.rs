@@ -2,7 +2,7 @@
 
 use super::manifest::{self, Manifest};
 use super::passages::{PassageLength, passages};
-use super::read::{self, belongs, cut};
+use super::read;
 use super::{Corpus, Question, Split};
 use crate::fault::{Error, Fault, Result};
 use crate::folder::Folder;
@@ -45,58 +45,13 @@ pub struct Count {
 /// A [`Fault`] only where there is nothing to check: no readable manifest. All else is in the result.
 pub fn check(folder: &Folder) -> Result<Checked> {
     let manifest = Manifest::parse(&folder.read_text(manifest::FILE)?, &folder.place(manifest::FILE))?;
-    match read::read(folder) {
-        Ok(corpus) => Ok(of_corpus(&corpus, folder)),
-        Err(Error::Cancelled) => Err(Error::Cancelled),
-        Err(Error::Fault(first)) => {
-            let mut faults = vec![*first];
-            faults.extend(more_faults(folder, &faults[0])?);
-            Ok(Checked { id: manifest.id, counts: Vec::new(), faults, remarks: Vec::new() })
-        }
-    }
-}
-
-/// Every further line of `questions.jsonl` that is wrong, when the first already was.
-fn more_faults(folder: &Folder, first: &Fault) -> Result<Vec<Fault>> {
-    if !folder.has(read::QUESTIONS) || !first.place.contains(read::QUESTIONS) {
-        return Ok(Vec::new());
-    }
-    let names: Vec<String> = folder.list()?.into_iter().filter(|n| belongs(n)).collect();
-    let mut texts = HashMap::new();
-    for name in names.iter().filter(|n| n.starts_with("documents/")) {
-        let id =
-            name["documents/".len()..].rsplit_once('.').map_or(name.as_str(), |(stem, _)| stem).to_owned();
-        texts.insert(id, folder.read_text(name)?.replace("\r\n", "\n"));
-    }
-    let mut faults = Vec::new();
-    for (place, line) in read::lines(folder, read::QUESTIONS)? {
-        match read::parse::<Question>(&line, &place, "a question") {
-            Err(Error::Fault(fault)) => faults.push(*fault),
-            Err(Error::Cancelled) => return Err(Error::Cancelled),
-            Ok(question) => {
-                for gold in question
-                    .gold
-                    .iter()
-                    .filter(|g| texts.get(&g.document).is_none_or(|t| !t.contains(&g.quote)))
-                {
-                    faults.push(
-                        Fault::new(
-                            &place,
-                            format!(
-                                "the gold quote {:?}, which is not in {:?}",
-                                cut(&gold.quote),
-                                gold.document
-                            ),
-                        )
-                        .expected("a quote that stands in its document letter for letter")
-                        .next("Copy the sentence from the document."),
-                    );
-                }
-            }
-        }
-    }
-    faults.retain(|f| f.place != first.place);
-    Ok(faults)
+    let faults = match read::read_all(folder) {
+        Ok((corpus, faults)) if faults.is_empty() => return Ok(of_corpus(&corpus, folder)),
+        Ok((_, faults)) => faults,
+        Err(Error::Fault(only)) => vec![*only],
+        Err(Error::Cancelled) => return Err(Error::Cancelled),
+    };
+    Ok(Checked { id: manifest.id, counts: Vec::new(), faults, remarks: Vec::new() })
 }
 
 fn of_corpus(corpus: &Corpus, folder: &Folder) -> Checked {
