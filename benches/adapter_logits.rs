@@ -1,5 +1,5 @@
 //! Writes the logits of a base with an adapter on a fixed sequence, for `tests/reference/peft_roundtrip.py`:
-//! `cargo run --example adapter_logits -- BASE ADAPTER LOGITS.safetensors`.
+//! `cargo bench --bench adapter_logits -- BASE ADAPTER LOGITS.safetensors`.
 
 use candle_core::{Device, Tensor};
 use juxta::finetune::Recipe;
@@ -8,7 +8,7 @@ use juxta::folder::Folder;
 use std::collections::HashMap;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
     let [base, adapter, out] = arguments.as_slice() else {
         return Err("expected BASE ADAPTER LOGITS.safetensors".into());
     };

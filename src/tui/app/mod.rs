@@ -7,7 +7,7 @@ mod open;
 mod question;
 mod update;
 
-pub use judging::{Field, Judging, Saved};
+pub use judging::{Field, Judging, Keeping};
 pub use lists::{Choice, List};
 pub use open::{Open, State};
 pub use question::Question;

@@ -1,6 +1,6 @@
 //! How the lab changes with what happens.
 
-use super::judging::{Field, Judging, Saved};
+use super::judging::{Field, Judging, Keeping};
 use super::lists::{Choice, List};
 use super::open::Open;
 use super::{App, Ask, Effect, Index, Message, Over, Panel};
@@ -372,7 +372,7 @@ impl App {
         }
         match &mut self.judging {
             Some(judging) if !judging.is_complete() => {
-                judging.saved = Saved::Incomplete;
+                judging.saved = Keeping::Incomplete;
                 Vec::new()
             }
             _ => self.record(),
@@ -427,7 +427,7 @@ impl App {
         if let Some(judging) = self.judging.as_mut().filter(|j| j.trial == judgment.trial)
             && judging.is_recorded()
         {
-            judging.saved = Saved::Saved;
+            judging.saved = Keeping::Kept;
         }
     }
 

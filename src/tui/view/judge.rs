@@ -3,7 +3,7 @@
 use super::paint::{self, Painted};
 use crate::compare::Side;
 use crate::study::{Rating, Verdict};
-use crate::tui::app::{App, Field, Judging, Saved};
+use crate::tui::app::{App, Field, Judging, Keeping};
 use crate::tui::theme::Theme;
 use crate::tui::wrap::{columns, fit};
 use ratatui::layout::Rect;
@@ -23,10 +23,10 @@ fn wide(width: u16) -> bool {
 
 pub(super) fn draw(app: &App, judging: &Judging, theme: Theme, area: Rect, frame: &mut ratatui::Frame<'_>) {
     let saved = match (judging.saved, &app.keep_fault) {
-        (Saved::Saved, _) => "saved",
-        (Saved::Saving, None) => "saving",
-        (Saved::Saving, Some(_)) => "NOT SAVED YET, still trying",
-        (Saved::Incomplete, _) => "not complete yet",
+        (Keeping::Kept, _) => "saved",
+        (Keeping::Writing, None) => "saving",
+        (Keeping::Writing, Some(_)) => "NOT SAVED YET, still trying",
+        (Keeping::Incomplete, _) => "not complete yet",
     };
     let buffer = frame.buffer_mut();
     let inside = paint::frame(
