@@ -699,6 +699,6 @@ fn about(c: &Contender) -> String {
     };
     match &c.trained_on {
         Some(trained) => format!("{kind}, {} examples of {}", trained.examples, trained.corpus),
-        None => format!("{kind}. {}", c.title),
+        None => format!("{kind}. {}", c.description.as_deref().unwrap_or(&c.title)),
     }
 }
