@@ -324,7 +324,7 @@ impl App {
 
     fn show(&mut self, trial: Box<Trial>) {
         let draft = std::mem::take(&mut self.draft);
-        let begun = draft.trial.as_deref() == Some(&trial.id) && draft.ratings != <[_; 2]>::default();
+        let begun = draft.trial.as_deref() == Some(&trial.id) && draft.has_begun();
         let id = trial.id.clone();
         self.open = Some(Open::of(trial, self.now));
         self.reset_view();
