@@ -2,9 +2,11 @@
 //! they refuse.
 
 use juxta::fault::{Error, Result};
+use juxta::finetune::probe::Probe;
 use juxta::finetune::{Card, Outcome, Pair, Recipe, Status, train};
 use juxta::folder::Folder;
-use juxta::job::Cancel;
+use juxta::generate::{Model, Registry};
+use juxta::job::{Cancel, SILENT};
 use std::path::{Path, PathBuf};
 
 fn base() -> PathBuf {
@@ -88,6 +90,37 @@ fn a_run_learns_and_leaves_a_peft_folder_and_nothing_else() {
     assert!(String::from_utf8(file(&out, "README.md")).unwrap().contains("## Held-out loss"));
     let left: Vec<_> = std::fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
     assert_eq!(left, ["tuned"]);
+}
+
+/// The loader adds the adapter up in its own way and checks the card's digest of the base.
+#[test]
+fn what_was_trained_is_what_answers() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("tuned");
+    let about = Card { base: base().display().to_string(), ..card() };
+    let all = pairs(4);
+    let recipe = recipe();
+    train(&Folder::Disk(base()), &all, &[], &recipe, &out, &about, &|_| (), &Cancel::new()).unwrap();
+    let registry = Registry::discover(None);
+    let tuned = registry.find(&out.display().to_string()).unwrap();
+    assert_eq!(tuned.trained_on.as_ref().map(|t| t.examples), Some(4));
+    let model = Model::load(&tuned, &registry, SILENT, &Cancel::new()).unwrap();
+
+    let weights = file(&out, "adapter_model.safetensors");
+    let tensors = safetensors::SafeTensors::deserialize(&weights).unwrap();
+    let values = |name: &str| {
+        let data = tensors.tensor(name).ok()?.data();
+        Some(data.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect())
+    };
+    let mut probe = Probe::open(&Folder::Disk(base())).unwrap();
+    let tokens: Vec<u32> = (3..40).collect();
+    let before = probe.logits(&tokens);
+    probe.adapt(&recipe, &values).unwrap();
+    let (logits, answering) = (probe.logits(&tokens), model.logits(&tokens).unwrap());
+    let last = logits.len() - answering.len()..;
+    let apart = |a: &[f32], b: &[f32]| a.iter().zip(b).fold(0.0f32, |m, (a, b)| m.max((a - b).abs()));
+    assert!(apart(&logits[last.clone()], &answering) < 1e-4);
+    assert!(apart(&before[last], &answering) > 0.1);
 }
 
 #[test]

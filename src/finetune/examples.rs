@@ -66,7 +66,10 @@ pub fn examples(
             format!("{} questions of the split {}", all.len(), name(split)),
         )
         .expected(format!("{wanted} or more"))
-        .next(format!("Ask for {} or fewer.", all.len()))
+        .next(match all.len() {
+            0 => "Choose a corpus with such questions, or write some.".to_owned(),
+            n => format!("Ask for {n} or fewer."),
+        })
         .into());
     }
     let chosen = &all[..wanted];

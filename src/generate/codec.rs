@@ -13,6 +13,8 @@ use tokenizers::Tokenizer;
 const TOKENIZER: &str = "tokenizer.json";
 const CONFIG: &str = "tokenizer_config.json";
 const TEMPLATE: &str = "chat_template.jinja";
+/// More names of special tokens than any text holds by chance.
+const ROUNDS: usize = 4_096;
 
 /// Text to tokens and back, and messages to text, the way one model was trained.
 #[derive(Debug)]
@@ -23,6 +25,8 @@ pub struct Codec {
     /// Tokens that end an answer.
     stops: BTreeSet<u32>,
     template: Option<Template>,
+    /// The names of special tokens, the longest first.
+    specials: Vec<String>,
     place: String,
 }
 
@@ -38,7 +42,12 @@ impl Codec {
         // Files often carry the lengths of somebody's training; a prompt cut off in silence would be a lie.
         tokenizer.with_padding(None);
         tokenizer.with_truncation(None).map_err(|e| broken(&place, &*e))?;
-        Ok(Self { tokenizer, first, stops, template, place })
+        let added = tokenizer.get_added_tokens_decoder();
+        let mut specials: Vec<String> =
+            added.into_values().filter(|t| t.special).map(|t| t.content).collect();
+        specials.retain(|name| name.chars().count() > 1);
+        specials.sort_by_key(|name| std::cmp::Reverse(name.len()));
+        Ok(Self { tokenizer, first, stops, template, specials, place })
     }
 
     /// Reads tokenizer.json, tokenizer_config.json and the chat template of a folder.
@@ -92,13 +101,20 @@ impl Codec {
         self.tokenizer.decode(tokens, true).map_err(|e| broken(&self.place, &*e))
     }
 
-    /// The prompt that asks for the next turn, in the model's own chat template.
+    /// The prompt that asks for the next turn, in the model's own chat template. The names of special tokens within
+    /// the messages are broken up by a space: a passage must not end a turn or begin another.
     ///
     /// # Errors
     /// A [`Fault`] if the model has no template or it fails.
     pub fn render(&self, messages: &[Message]) -> Result<String> {
         match &self.template {
-            Some(template) => template.render(messages),
+            Some(template) => {
+                let harmless: Vec<Message> = messages
+                    .iter()
+                    .map(|m| Message { content: self.defused(&m.content), ..m.clone() })
+                    .collect();
+                template.render(&harmless)
+            }
             None => Err(Fault::new(&self.place, "a model without a chat template")
                 .expected(format!("one in tokenizer_config.json, in {TEMPLATE}, or in the GGUF file"))
                 .next(format!(
@@ -106,6 +122,23 @@ impl Codec {
                 ))
                 .into()),
         }
+    }
+
+    fn defused(&self, text: &str) -> String {
+        let mut text = text.to_owned();
+        // Breaking one name up can put another together. Text made to do so again and again is hostile: what is left
+        // of a name after some rounds is taken out.
+        for round in 0..ROUNDS {
+            let Some(name) = self.specials.iter().find(|name| text.contains(name.as_str())) else { break };
+            let first = name.chars().next().map_or(0, char::len_utf8);
+            let broken = if round + self.specials.len() < ROUNDS {
+                format!("{} {}", &name[..first], &name[first..])
+            } else {
+                String::new()
+            };
+            text = text.replace(name.as_str(), &broken);
+        }
+        text
     }
 
     /// Whether `token` ends an answer.

@@ -49,13 +49,20 @@ impl Journal {
         Ok(Self { path, file, records, problems })
     }
 
-    /// Reads a journal without opening it for writing.
+    /// Reads a journal without opening it for writing. A torn last line is a problem like any other, and stays.
     ///
     /// # Errors
     /// A [`Fault`] if the file cannot be read.
     pub fn read(path: &Path) -> Result<(Vec<Judgment>, Vec<Problem>)> {
         let bytes = std::fs::read(path).map_err(|e| Fault::io(path, "read", &e))?;
-        Ok(parse(path, &bytes))
+        let (records, mut problems) = parse(path, &bytes);
+        if let Some(torn) = torn_tail(&bytes) {
+            problems.push(Problem(
+                torn_fault(path, torn)
+                    .next("It is kept as it is and not counted; the lab sets it aside when it opens."),
+            ));
+        }
+        Ok((records, problems))
     }
 
     /// Every record that could be read, in the order they were written.
@@ -160,6 +167,10 @@ fn torn_tail(bytes: &[u8]) -> Option<&[u8]> {
     (!tail.trim_ascii().is_empty() && serde_json::from_slice::<Judgment>(tail).is_err()).then_some(tail)
 }
 
+fn torn_fault(path: &Path, torn: &[u8]) -> Fault {
+    Fault::new(path.display(), format!("a torn last line of {} bytes", torn.len())).expected("a whole record")
+}
+
 /// Moves a torn last line into a file beside the journal, first there, then away here.
 fn set_aside(path: &Path, file: &File, torn: &[u8], length: usize) -> Result<Fault> {
     let mut n = 1;
@@ -172,8 +183,7 @@ fn set_aside(path: &Path, file: &File, torn: &[u8], length: usize) -> Result<Fau
     };
     crate::folder::replace(&aside, torn)?;
     file.set_len((length - torn.len()) as u64).map_err(|e| Fault::io(path, "mend", &e))?;
-    Ok(Fault::new(path.display(), format!("a torn last line of {} bytes", torn.len()))
-        .expected("a whole record")
+    Ok(torn_fault(path, torn)
         .next(format!("It was set aside in {}; every record before it is there.", aside.display())))
 }
 

@@ -1,4 +1,4 @@
-//! Tokens a second of training on the bundled reader: `cargo run --release --example finetune_speed [PAIRS] [TOKENS]`.
+//! Tokens a second of training on the bundled reader: `cargo bench --bench finetune_speed -- [PAIRS] [TOKENS]`.
 //! Prints one JSON object; `tests/reference/speed.py` runs this beside PyTorch + PEFT on the same shapes.
 #![allow(clippy::print_stdout)]
 
@@ -10,7 +10,7 @@ use juxta::job::Cancel;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let mut arguments = std::env::args().skip(1).map(|a| a.parse::<usize>());
+    let mut arguments = std::env::args().skip(1).filter(|a| !a.starts_with('-')).map(|a| a.parse::<usize>());
     let pairs = arguments.next().unwrap_or(Ok(48))?;
     let tokens = arguments.next().unwrap_or(Ok(450))?;
     // A digit of the reader's vocabulary is one token: prompts of `tokens - 40`, answers of 39 and the end of turn.
