@@ -16,6 +16,7 @@ fn main() {
 }
 
 #[cfg(not(unix))]
+#[allow(clippy::print_stdout)]
 fn main() {
     println!("The lab's responsiveness is measured on Unix only.");
 }
@@ -36,6 +37,7 @@ mod measure {
     const LONG_ANSWERS: &str = "[retrieval]\nk = 1\n[sampling]\ntemperature = 5.0\nmax_tokens = 4096\n";
 
     /// Measures and prints everything, beside what is to be reached.
+    #[allow(clippy::print_stdout)] // It is what a benchmark is for.
     pub fn all(quick: bool) {
         let (starts, idle, keys) = if quick { (3, 1, 5) } else { (20, 5, 100) };
         let data = folder();

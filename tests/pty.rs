@@ -18,6 +18,8 @@ const QUESTION: &str = "Why are beta blockers tapered?";
 const ANSWERED: &str = "r rates these answers.";
 /// What the foot names while letters go into the question.
 const TYPING: &str = "Enter ask";
+/// What the ratings say at their corner once they are on the disk.
+const SAVED: &str = " saved ┓";
 const ENTER: &str = "\r";
 const ESC: &str = "\x1b";
 
@@ -34,7 +36,7 @@ fn a_question_is_answered_judged_with_six_keys_and_exported_with_its_trial() {
         rows.show(ANSWERED) && rows.titles().matches(" done ").count() == 2
     });
     lab.keys("r5432a");
-    lab.wait("the judgment, saved", |rows| rows.show(" saved ") && rows.show("● a A"));
+    lab.wait("the judgment, saved", |rows| rows.show(SAVED) && rows.show("● a A"));
     lab.keys("q");
     let (code, output) = lab.end();
     assert_eq!(code, 0, "{output}");
@@ -52,6 +54,17 @@ fn a_question_is_answered_judged_with_six_keys_and_exported_with_its_trial() {
         assert!(answer["text"].as_str().is_some_and(|text| text.contains(' ')), "{answer}");
         assert_eq!(answer["finish"], "stop");
     }
+}
+
+#[test]
+fn quitting_in_the_same_breath_as_the_verdict_waits_for_the_disk_and_quits() {
+    let data = folder();
+    let mut lab = Lab::open(data.path());
+    ask(&mut lab, QUESTION);
+    lab.wait_for(ANSWERED);
+    lab.keys("r5432aq");
+    assert_eq!(lab.end().0, 0);
+    assert_eq!(lines_of_json(&read(&journal(data.path()))).len(), 1);
 }
 
 #[test]
@@ -79,7 +92,7 @@ fn a_killed_lab_comes_back_with_the_ratings_begun_and_the_question_half_typed() 
     lab.wait_for("Your ratings are as you left them.");
     lab.wait("the ratings begun", begun);
     lab.keys("35b");
-    lab.wait_for(" saved ");
+    lab.wait_for(SAVED);
     lab.keys(ESC);
     lab.wait_for("r rate ");
     lab.keys("i");
@@ -239,7 +252,7 @@ fn a_judgment_is_saved_as_soon_as_the_disk_takes_it_again() {
     lab.wait_for("NOT SAVED YET, still trying");
     fs::File::options().write(true).open(journal(data.path())).and_then(|f| f.set_len(0)).expect("emptied");
     lab.wait("saved, and no word of its not being so", |rows| {
-        rows.show(" saved ") && !rows.show("not saved yet") && !rows.show("NOT SAVED YET")
+        rows.show(SAVED) && !rows.show("not saved yet") && !rows.show("NOT SAVED YET")
     });
     lab.keys("q");
     assert_eq!(lab.end().0, 0);
