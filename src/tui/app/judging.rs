@@ -66,9 +66,7 @@ impl Judging {
     /// Ratings of a trial: as they were recorded, else as they were being entered, else none.
     pub fn of(trial: &str, recorded: Option<&Judgment>, draft: Option<&Draft>, since: Duration) -> Self {
         let (ratings, verdict, note) = match (draft, recorded) {
-            (Some(d), _) if d.ratings != <[Rating; 2]>::default() || !d.note.is_empty() => {
-                (d.ratings.clone(), d.verdict, d.note.clone())
-            }
+            (Some(d), _) if d.has_begun() => (d.ratings.clone(), d.verdict, d.note.clone()),
             (_, Some(j)) => (j.ratings.clone(), j.verdict, j.note.clone()),
             _ => Default::default(),
         };

@@ -57,10 +57,7 @@ impl App {
                 self.fault = Some(fault);
                 Vec::new()
             }
-            Message::Kept(judgment) => {
-                self.kept(&judgment);
-                Vec::new()
-            }
+            Message::Kept(judgment) => self.kept(&judgment),
             Message::NotKept(fault) => {
                 self.keep_fault = Some(fault);
                 Vec::new()
@@ -324,7 +321,7 @@ impl App {
 
     fn show(&mut self, trial: Box<Trial>) {
         let draft = std::mem::take(&mut self.draft);
-        let begun = draft.trial.as_deref() == Some(&trial.id) && draft.ratings != <[_; 2]>::default();
+        let begun = draft.trial.as_deref() == Some(&trial.id) && draft.has_begun();
         let id = trial.id.clone();
         self.open = Some(Open::of(trial, self.now));
         self.reset_view();
@@ -414,14 +411,19 @@ impl App {
         effects
     }
 
-    fn kept(&mut self, judgment: &Judgment) {
+    fn kept(&mut self, judgment: &Judgment) -> Vec<Effect> {
         if let Some(at) = self.unkept.iter().position(|j| j == judgment) {
             self.unkept.remove(at);
         }
+        let mut effects = Vec::new();
         if self.unkept.is_empty() {
-            self.keep_fault = None;
+            let failed = self.keep_fault.take().is_some();
             if matches!(self.over, Over::Quit) {
                 self.over = Over::None;
+                // Quitting only waited for the disk. After a failure a person has read about it, and decides.
+                if !failed {
+                    effects = vec![Effect::Draft(Box::new(self.entered())), Effect::Quit];
+                }
             }
         }
         if let Some(judging) = self.judging.as_mut().filter(|j| j.trial == judgment.trial)
@@ -429,6 +431,7 @@ impl App {
         {
             judging.saved = Keeping::Kept;
         }
+        effects
     }
 
     fn go_panel(&mut self, by: isize) {
