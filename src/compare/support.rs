@@ -4,6 +4,7 @@
 //! cover enough of its content words. This finds copied and closely followed text. It does not find paraphrase,
 //! and a supported sentence can still be wrong: it says where to look, not what to think.
 
+use crate::prompt::ABSTENTION;
 use crate::text::{Word, is_stop_word, sentences, words};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
@@ -111,11 +112,10 @@ pub fn support<'a>(answer: &str, passages: impl IntoIterator<Item = &'a str>) ->
                 .map(|(_, c)| *c)
                 .collect();
             let covered = share(&content);
-            Sentence {
-                range: (range.start, range.end),
-                covered,
-                supported: covered.is_none_or(|c| c >= COVERED),
-            }
+            // That the passages do not say it is nothing a passage could say.
+            let abstains = answer[range.clone()].trim() == ABSTENTION;
+            let supported = abstains || covered.is_none_or(|c| c >= COVERED);
+            Sentence { range: (range.start, range.end), covered, supported }
         })
         .collect();
     Support { sentences, spans, citations }
@@ -214,6 +214,11 @@ mod tests {
         let found: Vec<_> =
             support(answer, [GOUT, TEA]).sentences.iter().map(|s| &answer[s.range.0..s.range.1]).collect();
         assert_eq!(found, ["Urate in the joints. [1][2]", "Elephants dance badly. [2]"]);
+    }
+
+    #[test]
+    fn an_abstention_needs_no_support() {
+        assert!(support(ABSTENTION, [GOUT]).sentences[0].supported);
     }
 
     #[test]

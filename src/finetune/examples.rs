@@ -7,13 +7,10 @@ use super::Pair;
 use crate::corpus::{Corpus, PassageLength, Question, Split, passages};
 use crate::fault::{Fault, Result};
 use crate::job::{Cancel, Progress, Report};
-use crate::prompt::{Message, messages};
+use crate::prompt::{ABSTENTION, Message, messages};
 use crate::retrieve::{Hit, Index};
 use crate::text::words;
 use std::collections::HashSet;
-
-/// What the bundled models say where the passages hold no answer.
-pub const ABSTENTION: &str = "The passages do not say.";
 
 /// What pairs are made from.
 pub struct Source<'a> {

@@ -37,6 +37,7 @@ impl Journal {
             .create(true)
             .open(&path)
             .map_err(|e| Fault::io(&path, "open", &e))?;
+        regular(&path, &file)?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(|e| Fault::io(&path, "read", &e))?;
         let (records, mut problems) = parse(&path, &bytes);
@@ -54,6 +55,7 @@ impl Journal {
     /// # Errors
     /// A [`Fault`] if the file cannot be read.
     pub fn read(path: &Path) -> Result<(Vec<Judgment>, Vec<Problem>)> {
+        regular(path, &File::open(path).map_err(|e| Fault::io(path, "read", &e))?)?;
         let bytes = std::fs::read(path).map_err(|e| Fault::io(path, "read", &e))?;
         let (records, mut problems) = parse(path, &bytes);
         if let Some(torn) = torn_tail(&bytes) {
@@ -106,6 +108,17 @@ impl Journal {
     pub fn of_trial(&self, trial: &str) -> Option<&Judgment> {
         self.records.iter().rev().find(|j| j.trial == trial)
     }
+}
+
+/// Refuses devices and pipes: some never end.
+fn regular(path: &Path, file: &File) -> Result<()> {
+    if file.metadata().is_ok_and(|m| m.is_file()) {
+        return Ok(());
+    }
+    Err(Fault::new(path.display(), "something that is no regular file")
+        .expected("a journal")
+        .next("Move it away; a new journal is then begun.")
+        .into())
 }
 
 /// The records that stand: of each trial and annotator the last, in the order of trials.
