@@ -12,7 +12,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Both contenders: bundled, so that the tests need nothing else.
-pub const PAIR: &str = "reader,reader";
+pub const PAIR: &str = "reader,reader-biomedicine-500";
 /// The corpus every lab here is opened on.
 pub const CORPUS: &str = "biomedicine";
 /// Who judges, by the environment the lab is started in.
