@@ -12,7 +12,12 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     let dir = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::create_dir_all(dir).map_err(|e| Fault::io(dir, "make", &e))?;
     let write = || -> std::io::Result<()> {
-        let mut file = tempfile::Builder::new().prefix(".writing-").tempfile_in(dir)?;
+        let mut beside = tempfile::Builder::new();
+        beside.prefix(".writing-");
+        // As any file a program writes: who may read it is for the person's umask to say, not for us.
+        #[cfg(unix)]
+        beside.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        let mut file = beside.tempfile_in(dir)?;
         file.write_all(bytes)?;
         file.as_file().sync_all()?;
         file.persist(path)?;

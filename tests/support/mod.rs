@@ -226,7 +226,7 @@ impl std::fmt::Display for Rows {
 
 /// The lab on a data folder, as a command: for a person called [`ANNOTATOR`], in a terminal with colours.
 pub fn command(data: &Path) -> CommandBuilder {
-    let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_juxta"));
+    let mut command = CommandBuilder::new(program());
     command.arg("--data-dir");
     command.arg(data);
     command.args(["--pair", PAIR, "--corpus", CORPUS]);
@@ -244,12 +244,8 @@ pub fn environment(command: &mut CommandBuilder) {
 
 /// Runs a command of juxta on a data folder to its end, without a terminal: exit code, output, errors.
 pub fn headless(data: &Path, args: &[&str]) -> (i32, String, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_juxta"))
-        .arg("--data-dir")
-        .arg(data)
-        .args(args)
-        .output()
-        .expect("juxta starts");
+    let output =
+        Command::new(program()).arg("--data-dir").arg(data).args(args).output().expect("juxta starts");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     (output.status.code().unwrap_or(-1), text(&output.stdout), text(&output.stderr))
 }
@@ -261,4 +257,9 @@ fn size((cols, rows): (u16, u16)) -> PtySize {
 fn cells((columns, rows): (u16, u16)) -> (NonZeroU16, NonZeroU16) {
     let cells = |n| NonZeroU16::new(n).expect("a window has a size");
     (cells(columns), cells(rows))
+}
+
+/// The program under test; `JUXTA` names another build of it, to measure that one.
+pub fn program() -> String {
+    std::env::var("JUXTA").unwrap_or_else(|_| env!("CARGO_BIN_EXE_juxta").to_owned())
 }
