@@ -135,7 +135,7 @@ fn ask_for_people_shows_the_passages_and_both_answers() {
     let args =
         ["ask", "How long is the Amazon river?", "--corpus", "everyday", "--pair", PAIR, "--max-tokens", "8"];
     let run = data.juxta(&args);
-    for part in ["[1] Amazon River", "A · reader (baseline)", "B · reader (fine-tuned)"] {
+    for part in ["[1] Amazon River", "A · reader (baseline)", "B · reader-biomedicine-500 (fine-tuned)"] {
         assert!(run.ok().contains(part), "{part} in {}", run.out);
     }
 }
