@@ -52,7 +52,9 @@ impl Fault {
             K::PermissionDenied | K::ReadOnlyFilesystem => {
                 "Give yourself permission, or choose another folder with --data-dir."
             }
-            K::StorageFull | K::QuotaExceeded => "Free some space; nothing that was there has been changed.",
+            K::StorageFull | K::QuotaExceeded | K::FileTooLarge => {
+                "Free some space; nothing that was there has been changed."
+            }
             _ => "Check the disk and try again.",
         };
         Self::new(path.display(), error).expected(format!("to {doing} it")).next(next)

@@ -4,6 +4,7 @@ use super::out::{self, Bar};
 use crate::compare::{Answer, Event, Finish, Pair, Side, Trial};
 use crate::job::Cancel;
 use crate::lab::{self, Asking, Lab};
+use crate::text::one_line;
 use std::fmt::Write;
 
 /// What to ask.
@@ -26,19 +27,21 @@ pub(super) struct Args {
     /// 0 takes the likeliest token each time.
     #[arg(long, value_name = "T")]
     temperature: Option<f64>,
-    /// Where an answer is cut off.
-    #[arg(long, value_name = "N")]
-    max_tokens: Option<usize>,
+    /// Where an answer is cut off, in tokens.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096))]
+    max_tokens: Option<u16>,
     /// Print one JSON object: the trial, with all it takes to run it again.
     #[arg(long)]
     json: bool,
 }
 
 pub(super) fn run(lab: &Lab, args: &Args) -> anyhow::Result<()> {
+    // Before anything is built for it.
+    lab::question(&args.question)?;
     let mut settings = lab.settings.sampling.clone();
     settings.seed = args.seed.unwrap_or(settings.seed);
     settings.temperature = args.temperature.unwrap_or(settings.temperature);
-    settings.max_tokens = args.max_tokens.unwrap_or(settings.max_tokens);
+    settings.max_tokens = args.max_tokens.map_or(settings.max_tokens, usize::from);
     let corpus = lab.corpus(args.corpus.as_deref())?;
     let pair = Pair::choose(lab.models.registry(), args.pair.as_deref(), &corpus.manifest.id)?;
     let asking = Asking {
@@ -75,37 +78,37 @@ pub(super) fn run(lab: &Lab, args: &Args) -> anyhow::Result<()> {
 }
 
 fn for_people(trial: &Trial) -> String {
-    let mut out = String::new();
+    let mut text = String::new();
     // Writing into a string cannot fail.
-    let _ = writeln!(out, "{}\n", trial.question);
+    let _ = writeln!(text, "{}\n", one_line(&trial.question));
     for hit in &trial.hits {
         let left_out =
             if hit.rank > trial.rerun.passages_used { " (left out: the prompt is full)" } else { "" };
         let _ = writeln!(
-            out,
-            "[{}] {} · {:.2}{left_out}\n    {}\n",
+            text,
+            "[{}] {} · {:.2}{left_out}\n{}",
             hit.rank,
-            hit.heading(),
+            one_line(&hit.heading()),
             hit.score,
-            hit.text
+            out::indented(&hit.text)
         );
     }
     if trial.hits.is_empty() {
-        let _ = writeln!(out, "No passage shares a word with the question.\n");
+        let _ = writeln!(text, "No passage shares a word with the question.\n");
     }
     for side in Side::BOTH {
         let answer = trial.answer(side);
         let _ = writeln!(
-            out,
+            text,
             "{} · {} ({}) · {}",
             side.letter(),
-            answer.contender,
+            one_line(&answer.contender),
             answer.role.name(),
             figures(answer)
         );
-        let _ = writeln!(out, "    {}\n", answer.error.as_deref().unwrap_or(answer.text.trim()));
+        let _ = writeln!(text, "{}", out::indented(answer.error.as_deref().unwrap_or(&answer.text)));
     }
-    out
+    text
 }
 
 fn figures(answer: &Answer) -> String {

@@ -7,6 +7,7 @@ use crate::folder::Folder;
 use crate::job::Cancel;
 use crate::lab::Lab;
 use crate::retrieve::{self, Evaluation, Figures};
+use crate::text::one_line;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
@@ -57,7 +58,14 @@ fn list(catalog: &Catalog, json: bool) -> anyhow::Result<()> {
     for entry in &catalog.entries {
         let m = &entry.manifest;
         let whence = if entry.bundled { "bundled" } else { "yours" };
-        let _ = writeln!(text, "{} · {} · {whence} · {}\n    {}\n", m.id, m.title, m.licence, m.description);
+        let _ = writeln!(
+            text,
+            "{} · {} · {whence} · {}\n{}",
+            m.id,
+            one_line(&m.title),
+            one_line(&m.licence),
+            out::indented(&m.description)
+        );
     }
     out::text(&text)
 }
@@ -98,10 +106,10 @@ fn for_people(checked: &Checked) -> String {
         let _ = writeln!(text, "{value:>10}  {}", count.of);
     }
     for remark in &checked.remarks {
-        let _ = writeln!(text, "    remark: {remark}");
+        let _ = writeln!(text, "    remark: {}", one_line(remark));
     }
     for fault in &checked.faults {
-        let _ = writeln!(text, "    mistake: {fault}");
+        let _ = writeln!(text, "    mistake: {}", one_line(&fault.to_string()));
     }
     if checked.faults.is_empty() {
         text.push_str("    sound\n");

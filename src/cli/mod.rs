@@ -4,7 +4,6 @@ mod ask;
 mod corpus;
 mod export;
 mod finetune;
-mod json;
 mod model;
 mod out;
 mod search;
@@ -12,6 +11,7 @@ mod search;
 use crate::config::Paths;
 use crate::fault::Fault;
 use crate::lab::Lab;
+use crate::text::one_line;
 use crate::tui;
 use clap::{Parser, Subcommand};
 use std::io::IsTerminal;
@@ -68,7 +68,15 @@ enum Command {
 
 /// Runs the program; an error becomes a message on standard error and an exit code.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        // Help and version hold nothing from outside; everything else quotes the arguments.
+        Err(told) if !told.use_stderr() => told.exit(),
+        Err(wrong) => {
+            out::wrong_arguments(&wrong.render().to_string());
+            return ExitCode::from(2);
+        }
+    };
     start_log(&cli);
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
@@ -114,8 +122,10 @@ fn paths(paths: &Paths) -> anyhow::Result<()> {
         ("indices", &paths.indices()),
         ("log", &paths.log()),
     ];
-    let lines: Vec<String> =
-        rows.iter().map(|(name, path)| format!("{name:<10} {}\n", path.display())).collect();
+    let lines: Vec<String> = rows
+        .iter()
+        .map(|(name, path)| format!("{name:<10} {}\n", one_line(&path.display().to_string())))
+        .collect();
     out::text(&lines.concat())
 }
 

@@ -3,6 +3,7 @@
 use super::out;
 use crate::generate::{Kind, Registry};
 use crate::lab::Lab;
+use crate::text::one_line;
 use std::fmt::Write;
 use std::path::Path;
 
@@ -34,16 +35,16 @@ fn list(registry: &Registry, json: bool) -> anyhow::Result<()> {
         let kind = match &c.kind {
             Kind::Base => "base".to_owned(),
             Kind::Gguf => "GGUF".to_owned(),
-            Kind::Adapter { base } => format!("adapter of {base}"),
+            Kind::Adapter { base } => format!("adapter of {}", one_line(base)),
         };
-        let _ = write!(text, "{} · {kind}", c.name);
+        let _ = write!(text, "{} · {kind}", one_line(&c.name));
         if let Some(trained) = &c.trained_on {
-            let _ = write!(text, " · {} examples of {}", trained.examples, trained.corpus);
+            let _ = write!(text, " · {} examples of {}", trained.examples, one_line(&trained.corpus));
         }
         if let Some(licence) = &c.licence {
-            let _ = write!(text, " · {licence}");
+            let _ = write!(text, " · {}", one_line(licence));
         }
-        let _ = writeln!(text, "\n    {}\n", c.description.as_deref().unwrap_or(&c.title));
+        let _ = writeln!(text, "\n{}", out::indented(c.description.as_deref().unwrap_or(&c.title)));
     }
     out::text(&text)
 }

@@ -2,7 +2,7 @@
 //! progress to standard error.
 
 use crate::job::Progress;
-use crate::text::visible;
+use crate::text::{self, one_line, visible};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use std::io::{self, Write};
@@ -18,7 +18,7 @@ pub(super) fn text(text: &str) -> anyhow::Result<()> {
 /// Prints one JSON value for programs.
 pub(super) fn json(value: &impl Serialize) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
-    out.write_all(super::json::printable(value)?.as_bytes())?;
+    out.write_all(text::json(value)?.as_bytes())?;
     out.write_all(b"\n")?;
     Ok(out.flush()?)
 }
@@ -26,20 +26,30 @@ pub(super) fn json(value: &impl Serialize) -> anyhow::Result<()> {
 /// Prints one JSON value on one line.
 pub(super) fn json_line(value: &impl Serialize) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
-    serde_json::to_writer(&mut out, value)?;
+    out.write_all(text::json_line(value)?.as_bytes())?;
     out.write_all(b"\n")?;
     Ok(out.flush()?)
 }
 
-/// Prints an error.
-pub(super) fn error(error: &anyhow::Error) {
-    // Standard error may be gone too; there is nobody left to tell then.
-    let _ = writeln!(io::stderr(), "juxta: {}", visible(&format!("{error:#}")));
+/// Text of several lines below an entry's head: no line of it can pass for a head.
+pub(super) fn indented(text: &str) -> String {
+    visible(text.trim()).lines().map(|line| format!("    {line}\n")).collect()
 }
 
-/// Prints a remark that is no result.
+/// Prints an error, on one line.
+pub(super) fn error(error: &anyhow::Error) {
+    // Standard error may be gone too; there is nobody left to tell then.
+    let _ = writeln!(io::stderr(), "juxta: {}", one_line(&format!("{error:#}")));
+}
+
+/// Prints what clap says of arguments that it does not know.
+pub(super) fn wrong_arguments(message: &str) {
+    let _ = io::stderr().write_all(visible(message).as_bytes());
+}
+
+/// Prints a remark that is no result, on one line.
 pub(super) fn remark(remark: &str) {
-    let _ = writeln!(io::stderr(), "juxta: {}", visible(remark));
+    let _ = writeln!(io::stderr(), "juxta: {}", one_line(remark));
 }
 
 /// Whether the reader of our output went away, as `head` does: no error.

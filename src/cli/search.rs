@@ -3,6 +3,7 @@
 use super::out::{self, Bar};
 use crate::job::Cancel;
 use crate::lab::Lab;
+use crate::text::one_line;
 use serde_json::json;
 use std::fmt::Write;
 
@@ -36,12 +37,12 @@ pub(super) fn run(lab: &Lab, args: &Args) -> anyhow::Result<()> {
     for hit in &hits {
         let _ = writeln!(
             text,
-            "[{}] {} · {} · {:.2}\n    {}\n",
+            "[{}] {} · {} · {:.2}\n{}",
             hit.rank,
-            hit.heading(),
-            hit.document,
+            one_line(&hit.heading()),
+            one_line(&hit.document),
             hit.score,
-            hit.text
+            out::indented(&hit.text)
         );
     }
     if hits.is_empty() {

@@ -29,13 +29,14 @@ impl Pair {
             })?;
             return Ok(Self { baseline, tuned });
         };
-        let Some((base, tuned)) = named.split_once(',') else {
+        let names = named.split_once(',').map(|(base, tuned)| (base.trim(), tuned.trim()));
+        let Some((base, tuned)) = names.filter(|(base, tuned)| !base.is_empty() && !tuned.is_empty()) else {
             return Err(Fault::new("--pair", format!("{named:?}"))
                 .expected("two names with a comma between them, the baseline first")
                 .next("For instance --pair reader,reader-biomedicine; `juxta model list` shows the names.")
                 .into());
         };
-        Ok(Self { baseline: registry.find(base.trim())?, tuned: registry.find(tuned.trim())? })
+        Ok(Self { baseline: registry.find(base)?, tuned: registry.find(tuned)? })
     }
 
     /// The contender of a side.

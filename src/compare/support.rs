@@ -4,8 +4,10 @@
 //! cover enough of its content words. This finds copied and closely followed text. It does not find paraphrase,
 //! and a supported sentence can still be wrong: it says where to look, not what to think.
 
+use crate::prompt::ABSTENTION;
 use crate::text::{Word, is_stop_word, sentences, words};
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
 
 /// A run counts from this many words on that are no stop words …
 const CONTENT_WORDS: usize = 2;
@@ -99,7 +101,7 @@ pub fn support<'a>(answer: &str, passages: impl IntoIterator<Item = &'a str>) ->
             _ => at += 1,
         }
     }
-    let sentences = sentences(answer)
+    let sentences = with_their_citations(sentences(answer), &citations, answer)
         .into_iter()
         .map(|range| {
             let within = |w: &Word| range.start <= w.range.start && w.range.end <= range.end;
@@ -110,11 +112,10 @@ pub fn support<'a>(answer: &str, passages: impl IntoIterator<Item = &'a str>) ->
                 .map(|(_, c)| *c)
                 .collect();
             let covered = share(&content);
-            Sentence {
-                range: (range.start, range.end),
-                covered,
-                supported: covered.is_none_or(|c| c >= COVERED),
-            }
+            // That the passages do not say it is nothing a passage could say.
+            let abstains = answer[range.clone()].trim() == ABSTENTION;
+            let supported = abstains || covered.is_none_or(|c| c >= COVERED);
+            Sentence { range: (range.start, range.end), covered, supported }
         })
         .collect();
     Support { sentences, spans, citations }
@@ -134,6 +135,25 @@ impl Support {
         }
         merged
     }
+}
+
+/// A citation behind a full stop belongs to the sentence before it, not to the one that follows.
+fn with_their_citations(
+    mut sentences: Vec<Range<usize>>,
+    citations: &[Citation],
+    answer: &str,
+) -> Vec<Range<usize>> {
+    for n in 1..sentences.len() {
+        for citation in citations {
+            if citation.range.0 == sentences[n].start && citation.range.1 <= sentences[n].end {
+                sentences[n - 1].end = citation.range.1;
+                let rest = &answer[citation.range.1..sentences[n].end];
+                sentences[n].start = sentences[n].end - rest.trim_start().len();
+            }
+        }
+    }
+    sentences.retain(|s| !s.is_empty());
+    sentences
 }
 
 fn shared(a: &[Word], b: &[Word]) -> usize {
@@ -186,6 +206,19 @@ mod tests {
         assert_eq!(spans(answer, &found), [("crystals of urate in the joints", 1)]);
         assert_eq!(&GOUT[found.spans[0].range.0..found.spans[0].range.1], "crystals of urate in the joints");
         assert_eq!(found.sentences.iter().map(|s| s.supported).collect::<Vec<_>>(), [true, false]);
+    }
+
+    #[test]
+    fn a_citation_behind_a_full_stop_belongs_to_the_sentence_before() {
+        let answer = "Urate in the joints. [1][2] Elephants dance badly. [2]";
+        let found: Vec<_> =
+            support(answer, [GOUT, TEA]).sentences.iter().map(|s| &answer[s.range.0..s.range.1]).collect();
+        assert_eq!(found, ["Urate in the joints. [1][2]", "Elephants dance badly. [2]"]);
+    }
+
+    #[test]
+    fn an_abstention_needs_no_support() {
+        assert!(support(ABSTENTION, [GOUT]).sentences[0].supported);
     }
 
     #[test]

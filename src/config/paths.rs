@@ -84,6 +84,12 @@ impl Paths {
                 .expected("a folder that can be written to")
                 .next("Give yourself permission, free some space, or choose another folder with --data-dir.")
         };
+        if self.data.is_file() {
+            return Err(Fault::new(self.data.display(), "a file")
+                .expected("a folder to keep judgments in")
+                .next("Choose another folder with --data-dir.")
+                .into());
+        }
         std::fs::create_dir_all(&self.data).map_err(|e| refuse(&e))?;
         tempfile::Builder::new().prefix(".probe-").tempfile_in(&self.data).map_err(|e| refuse(&e))?;
         Ok(())

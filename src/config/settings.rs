@@ -123,11 +123,13 @@ impl Settings {
     /// # Errors
     /// A [`Fault`] naming the file and the line or setting.
     pub fn load(paths: &Paths) -> Result<Self> {
-        match std::fs::read_to_string(&paths.settings) {
-            Ok(text) => Self::layered(Some((&text, &paths.settings.display().to_string()))),
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Self::defaults(),
-            Err(e) => Err(Fault::io(&paths.settings, "read", &e).into()),
-        }
+        let bytes = match std::fs::read(&paths.settings) {
+            Ok(bytes) => bytes,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Self::defaults(),
+            Err(e) => return Err(Fault::io(&paths.settings, "read", &e).into()),
+        };
+        let text = crate::folder::utf8(bytes, &paths.settings.display().to_string())?;
+        Self::layered(Some((&text, &paths.settings.display().to_string())))
     }
 
     fn layered(own: Option<(&str, &str)>) -> Result<Self> {
@@ -136,15 +138,23 @@ impl Settings {
         let mut place = "assets/settings.toml (bundled)";
         if let Some((text, at)) = own {
             place = at;
-            overlay(&mut table, parse(text, at)?, at, "")?;
+            let own = parse(text, at)?;
+            let defaults = table.clone();
+            overlay(&mut table, own.clone(), at, "")?;
+            // serde does not say which setting it was; each one alone over the defaults does.
+            for (setting, alone) in leaves(own, "") {
+                let mut one = defaults.clone();
+                overlay(&mut one, alone, at, "")?;
+                Self::of(one).map_err(|e| refused(&format!("{at}, {setting}"), &e))?;
+            }
         }
-        let settings: Self = toml::Value::Table(table).try_into().map_err(|e: toml::de::Error| {
-            Fault::new(place, e.message().trim())
-                .expected("values like those of assets/settings.toml")
-                .next("Correct that setting, or remove it to have the default.")
-        })?;
+        let settings = Self::of(table).map_err(|e| refused(place, &e))?;
         settings.validate(place)?;
         Ok(settings)
+    }
+
+    fn of(table: toml::Table) -> Result<Self, toml::de::Error> {
+        toml::Value::Table(table).try_into()
     }
 
     fn validate(&self, place: &str) -> Result<()> {
@@ -225,10 +235,46 @@ fn overlay(base: &mut toml::Table, own: toml::Table, place: &str, above: &str) -
                 overlay(old, new, place, &format!("{above}{key}."))?
             }
             (toml::Value::Float(old), toml::Value::Integer(new)) => *old = new as f64,
-            (old, new) => *old = new,
+            (old, new) if old.same_type(&new) && new.as_integer().is_none_or(|n| n >= 0) => *old = new,
+            (old, new) => {
+                let kind = match old {
+                    toml::Value::Table(_) => "a section of settings".to_owned(),
+                    toml::Value::Array(_) => format!("a list, like {old}"),
+                    toml::Value::String(_) => format!("a text in quotation marks, like {old}"),
+                    toml::Value::Float(_) => format!("a number, like {old}"),
+                    _ => format!("a whole number from 0, like {old}"),
+                };
+                return Err(Fault::new(format!("{place}, {above}{key}"), new.to_string().trim())
+                    .expected(kind)
+                    .next("Correct that setting, or remove it to have the default.")
+                    .into());
+            }
         }
     }
     Ok(())
+}
+
+/// Each setting that is no section, with its dotted name, in a table of its own.
+fn leaves(table: toml::Table, above: &str) -> Vec<(String, toml::Table)> {
+    let mut found = Vec::new();
+    for (key, value) in table {
+        let inner = match value {
+            toml::Value::Table(below) => leaves(below, &format!("{above}{key}.")),
+            leaf => {
+                found.push((format!("{above}{key}"), toml::Table::from_iter([(key, leaf)])));
+                continue;
+            }
+        };
+        let wrap = |inner| toml::Table::from_iter([(key.clone(), toml::Value::Table(inner))]);
+        found.extend(inner.into_iter().map(|(name, inner)| (name, wrap(inner))));
+    }
+    found
+}
+
+fn refused(place: &str, error: &toml::de::Error) -> Fault {
+    Fault::new(place, error.message().trim())
+        .expected("values like those of assets/settings.toml")
+        .next("Correct that setting, or remove it to have the default.")
 }
 
 #[cfg(test)]
@@ -263,6 +309,16 @@ mod tests {
             message("[retrieval]\nk = 0\n").starts_with("mine.toml, retrieval.k: found 0; expected 1 to 20")
         );
         assert!(message("[retrieval\n").starts_with("mine.toml:1: found"));
-        assert!(message("[retrieval]\nk = 'many'\n").contains("mine.toml"));
+        assert_eq!(
+            message("[retrieval]\nk = 'many'\n"),
+            "mine.toml, retrieval.k: found \"many\"; expected a whole number from 0, like 3. \
+             Correct that setting, or remove it to have the default."
+        );
+        assert!(message("sampling = 5\n").starts_with("mine.toml, sampling: found 5; expected a section"));
+        assert!(
+            message("[lab]\nhighlight = ['all']\n")
+                .starts_with("mine.toml, lab.highlight: found unknown variant")
+        );
+        assert!(message("[rubric]\ntags = [1]\n").starts_with("mine.toml, rubric.tags: found"));
     }
 }

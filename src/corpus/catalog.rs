@@ -34,14 +34,20 @@ impl Catalog {
     /// nobody from the others; of two with one id the first wins, and the second becomes a fault.
     pub fn discover(corpora_dir: Option<&Path>) -> Self {
         let mut folders = Folder::bundled_below("corpora");
-        if let Some(dir) = corpora_dir
-            && let Ok(entries) = std::fs::read_dir(dir)
-        {
-            let mut own: Vec<_> = entries.flatten().map(|e| e.path()).filter(|p| p.is_dir()).collect();
-            own.sort();
-            folders.extend(own.into_iter().map(Folder::Disk));
-        }
         let mut catalog = Self::default();
+        match corpora_dir.map(|dir| (dir, std::fs::read_dir(dir))) {
+            Some((_, Ok(entries))) => {
+                let hidden = |e: &std::fs::DirEntry| e.file_name().as_encoded_bytes().starts_with(b".");
+                let mut own: Vec<_> = entries.flatten().filter(|e| !hidden(e)).map(|e| e.path()).collect();
+                own.retain(|p| p.is_dir());
+                own.sort();
+                folders.extend(own.into_iter().map(Folder::Disk));
+            }
+            Some((dir, Err(e))) if e.kind() != std::io::ErrorKind::NotFound => {
+                catalog.faults.push(Fault::io(dir, "list", &e));
+            }
+            Some(_) | None => {}
+        }
         for folder in folders {
             match entry(&folder) {
                 Ok(new) => match catalog.entries.iter().find(|e| e.manifest.id == new.manifest.id) {

@@ -2,7 +2,7 @@
 
 use super::manifest::{self, Manifest};
 use super::passages::{PassageLength, passages};
-use super::read::{self, belongs, cut};
+use super::read;
 use super::{Corpus, Question, Split};
 use crate::fault::{Error, Fault, Result};
 use crate::folder::Folder;
@@ -45,58 +45,13 @@ pub struct Count {
 /// A [`Fault`] only where there is nothing to check: no readable manifest. All else is in the result.
 pub fn check(folder: &Folder) -> Result<Checked> {
     let manifest = Manifest::parse(&folder.read_text(manifest::FILE)?, &folder.place(manifest::FILE))?;
-    match read::read(folder) {
-        Ok(corpus) => Ok(of_corpus(&corpus, folder)),
-        Err(Error::Cancelled) => Err(Error::Cancelled),
-        Err(Error::Fault(first)) => {
-            let mut faults = vec![*first];
-            faults.extend(more_faults(folder, &faults[0])?);
-            Ok(Checked { id: manifest.id, counts: Vec::new(), faults, remarks: Vec::new() })
-        }
-    }
-}
-
-/// Every further line of `questions.jsonl` that is wrong, when the first already was.
-fn more_faults(folder: &Folder, first: &Fault) -> Result<Vec<Fault>> {
-    if !folder.has(read::QUESTIONS) || !first.place.contains(read::QUESTIONS) {
-        return Ok(Vec::new());
-    }
-    let names: Vec<String> = folder.list()?.into_iter().filter(|n| belongs(n)).collect();
-    let mut texts = HashMap::new();
-    for name in names.iter().filter(|n| n.starts_with("documents/")) {
-        let id =
-            name["documents/".len()..].rsplit_once('.').map_or(name.as_str(), |(stem, _)| stem).to_owned();
-        texts.insert(id, folder.read_text(name)?.replace("\r\n", "\n"));
-    }
-    let mut faults = Vec::new();
-    for (place, line) in read::lines(folder, read::QUESTIONS)? {
-        match read::parse::<Question>(&line, &place, "a question") {
-            Err(Error::Fault(fault)) => faults.push(*fault),
-            Err(Error::Cancelled) => return Err(Error::Cancelled),
-            Ok(question) => {
-                for gold in question
-                    .gold
-                    .iter()
-                    .filter(|g| texts.get(&g.document).is_none_or(|t| !t.contains(&g.quote)))
-                {
-                    faults.push(
-                        Fault::new(
-                            &place,
-                            format!(
-                                "the gold quote {:?}, which is not in {:?}",
-                                cut(&gold.quote),
-                                gold.document
-                            ),
-                        )
-                        .expected("a quote that stands in its document letter for letter")
-                        .next("Copy the sentence from the document."),
-                    );
-                }
-            }
-        }
-    }
-    faults.retain(|f| f.place != first.place);
-    Ok(faults)
+    let faults = match read::read_all(folder) {
+        Ok((corpus, faults)) if faults.is_empty() => return Ok(of_corpus(&corpus, folder)),
+        Ok((_, faults)) => faults,
+        Err(Error::Fault(only)) => vec![*only],
+        Err(Error::Cancelled) => return Err(Error::Cancelled),
+    };
+    Ok(Checked { id: manifest.id, counts: Vec::new(), faults, remarks: Vec::new() })
 }
 
 fn of_corpus(corpus: &Corpus, folder: &Folder) -> Checked {
@@ -237,7 +192,11 @@ fn questions(corpus: &Corpus, folder: &Folder, terms: &Terms, checked: &mut Chec
             let documents: HashSet<_> =
                 first.iter().flat_map(|q| q.gold.iter().map(|g| &g.document)).collect();
             let kinds: HashSet<_> = first.iter().map(|q| q.kind).collect();
+            let on = |id: &str| first.iter().filter(|q| q.gold.iter().any(|g| g.document == id)).count();
+            let counts: Vec<usize> = corpus.documents.iter().map(|d| on(&d.id)).collect();
             checked.count(format!("documents in the {name} training questions"), documents.len());
+            checked.count("fewest of them on one document", counts.iter().copied().min().unwrap_or(0));
+            checked.count("most of them on one document", counts.iter().copied().max().unwrap_or(0));
             checked.count(format!("kinds in the {name} training questions"), kinds.len());
         }
     }
@@ -249,10 +208,21 @@ fn test_shares(corpus: &Corpus, terms: &Terms, checked: &mut Checked) {
         return;
     }
     let of = |f: &dyn Fn(&Question) -> bool| test.iter().filter(|q| f(q)).count();
+    let share = |count: usize, wanted: f64, what: &str, checked: &mut Checked| {
+        let found = ratio(count, test.len());
+        if found < wanted {
+            let found = 100.0 * found;
+            checked.remarks.push(format!(
+                "{found:.0} % of the test questions {what}, fewer than {:.0} %",
+                100.0 * wanted
+            ));
+        }
+        checked.count(format!("test questions that {what}"), count);
+    };
     let two = of(&|q| q.gold.iter().map(|g| &g.document).collect::<HashSet<_>>().len() > 1);
-    checked.count("test questions that need two documents", two);
-    checked.count("test questions without an answer in the corpus", of(&|q| !q.is_answerable()));
-    checked.count("test questions that share few words with their gold", of(&|q| shares_few_words(q, terms)));
+    share(two, 0.2, "need two documents", checked);
+    share(of(&|q| !q.is_answerable()), 0.1, "have no answer in the corpus", checked);
+    share(of(&|q| shares_few_words(q, terms)), 0.3, "share few words with their gold", checked);
 }
 
 /// Whether at most a third of the question's content terms occur in its gold.

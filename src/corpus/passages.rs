@@ -106,7 +106,11 @@ fn pieces(text: &str, most_words: usize) -> Vec<Piece> {
 fn cut_hard(text: &str, range: Range<usize>, words: usize, pieces: &mut Vec<Piece>) {
     let mut start = range.start;
     while start < range.end {
-        let end = text.floor_char_boundary((start + MOST_BYTES).min(range.end));
+        let mut end = (start + MOST_BYTES).min(range.end);
+        // A character has four bytes at most, so that every piece holds one or more.
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
         pieces.push(Piece { range: start..end, words: words.max(1) });
         start = end;
     }

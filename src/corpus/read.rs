@@ -2,7 +2,7 @@
 
 use super::manifest::{self, Manifest, is_id};
 use super::{Corpus, Document, Question};
-use crate::fault::{Fault, Result};
+use crate::fault::{Error, Fault, Result};
 use crate::folder::Folder;
 use serde::Deserialize;
 use std::collections::HashSet;
@@ -24,6 +24,15 @@ struct JsonDocument {
 /// A [`Fault`] for the first thing that is wrong: a manifest error, text that is not UTF-8, a line that is no
 /// document or question, an id used twice, no documents, a gold quote that is not in its document.
 pub fn read(folder: &Folder) -> Result<Corpus> {
+    let (corpus, faults) = read_all(folder)?;
+    faults.into_iter().next().map_or(Ok(corpus), |first| Err(first.into()))
+}
+
+/// Reads a corpus, with the questions that are sound and what is wrong with the others.
+///
+/// # Errors
+/// As [`read`], but for the questions.
+pub(super) fn read_all(folder: &Folder) -> Result<(Corpus, Vec<Fault>)> {
     let manifest = Manifest::parse(&folder.read_text(manifest::FILE)?, &folder.place(manifest::FILE))?;
     let names: Vec<String> = folder.list()?.into_iter().filter(|n| belongs(n)).collect();
     let mut documents = documents(folder, &names)?;
@@ -37,9 +46,19 @@ pub fn read(folder: &Folder) -> Result<Corpus> {
         .next("Rename one of them.")
         .into());
     }
-    let questions = if folder.has(QUESTIONS) { questions(folder, &documents)? } else { Vec::new() };
+    let (mut questions, mut faults) = (Vec::new(), Vec::new());
+    if folder.has(QUESTIONS) {
+        let mut ids = HashSet::new();
+        for (place, line) in lines(folder, QUESTIONS)? {
+            match question(&line, &place, &mut ids, &documents) {
+                Ok(question) => questions.push(question),
+                Err(Error::Fault(fault)) => faults.push(*fault),
+                Err(Error::Cancelled) => return Err(Error::Cancelled),
+            }
+        }
+    }
     let digest = folder.digest_of(&names)?;
-    Ok(Corpus { manifest, documents, questions, digest })
+    Ok((Corpus { manifest, documents, questions, digest }, faults))
 }
 
 /// Whether a file is part of the corpus, and so of its digest.
@@ -93,45 +112,43 @@ fn documents(folder: &Folder, names: &[String]) -> Result<Vec<Document>> {
     Ok(documents)
 }
 
-fn questions(folder: &Folder, documents: &[Document]) -> Result<Vec<Question>> {
-    let mut ids = HashSet::new();
-    let mut questions = Vec::new();
-    for (place, line) in lines(folder, QUESTIONS)? {
-        let q: Question = parse(
-            &line,
-            &place,
-            "one JSON object with id, split (train, dev, test), kind, question, answer, key_points and gold",
-        )?;
-        if !is_id(&q.id) || !ids.insert(q.id.clone()) {
-            return Err(Fault::new(place, format!("the question id {:?}", q.id))
-                .expected("lower-case letters, digits and hyphens, used once")
-                .next("Give the question an id of its own.")
-                .into());
-        }
-        for gold in &q.gold {
-            let Ok(at) = documents.binary_search_by(|d| d.id.cmp(&gold.document)) else {
-                return Err(Fault::new(
-                    place,
-                    format!("gold of the document {:?}, which is not there", gold.document),
-                )
-                .expected("the id of a document of this corpus")
-                .next("Correct the id, or run `juxta corpus check` to see every such line.")
-                .into());
-            };
-            if gold.quote.trim().is_empty() || !documents[at].text.contains(&gold.quote) {
-                return Err(Fault::new(place, format!("the gold quote {:?}, which is not in {:?}", cut(&gold.quote), gold.document))
-                    .expected("a quote that stands in its document letter for letter")
-                    .next("Copy the sentence from the document, or run `juxta corpus check` to see every such line.")
-                    .into());
-            }
-        }
-        questions.push(q);
+fn question(line: &str, place: &str, ids: &mut HashSet<String>, documents: &[Document]) -> Result<Question> {
+    let q: Question = parse(
+        line,
+        place,
+        "one JSON object with id, split (train, dev, test), kind, question, answer, key_points and gold",
+    )?;
+    if !is_id(&q.id) || !ids.insert(q.id.clone()) {
+        return Err(Fault::new(place, format!("the question id {:?}", q.id))
+            .expected("lower-case letters, digits and hyphens, used once")
+            .next("Give the question an id of its own.")
+            .into());
     }
-    Ok(questions)
+    for gold in &q.gold {
+        let Ok(at) = documents.binary_search_by(|d| d.id.cmp(&gold.document)) else {
+            return Err(Fault::new(
+                place,
+                format!("gold of the document {:?}, which is not there", gold.document),
+            )
+            .expected("the id of a document of this corpus")
+            .next("Correct the id; `juxta corpus check` shows every such line.")
+            .into());
+        };
+        if gold.quote.trim().is_empty() || !documents[at].text.contains(&gold.quote) {
+            return Err(Fault::new(
+                place,
+                format!("the gold quote {:?}, which is not in {:?}", cut(&gold.quote), gold.document),
+            )
+            .expected("a quote that stands in its document letter for letter")
+            .next("Copy the sentence from the document; `juxta corpus check` shows every such line.")
+            .into());
+        }
+    }
+    Ok(q)
 }
 
 /// The lines of a JSON Lines file that are not blank, each with its place.
-pub(super) fn lines(folder: &Folder, file: &str) -> Result<Vec<(String, String)>> {
+fn lines(folder: &Folder, file: &str) -> Result<Vec<(String, String)>> {
     let text = folder.read_text(file)?;
     let place = folder.place(file);
     Ok(text
@@ -142,7 +159,7 @@ pub(super) fn lines(folder: &Folder, file: &str) -> Result<Vec<(String, String)>
         .collect())
 }
 
-pub(super) fn parse<T: serde::de::DeserializeOwned>(line: &str, place: &str, expected: &str) -> Result<T> {
+fn parse<T: serde::de::DeserializeOwned>(line: &str, place: &str, expected: &str) -> Result<T> {
     serde_json::from_str(line).map_err(|e| {
         Fault::new(
             format!("{place}:{}", e.column()),
@@ -155,7 +172,7 @@ pub(super) fn parse<T: serde::de::DeserializeOwned>(line: &str, place: &str, exp
 }
 
 /// The beginning of a text, for a message.
-pub(super) fn cut(text: &str) -> String {
+fn cut(text: &str) -> String {
     match text.char_indices().nth(80) {
         Some((at, _)) => format!("{}…", &text[..at]),
         None => text.to_owned(),

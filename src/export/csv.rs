@@ -1,7 +1,8 @@
-//! One line a judgment, in columns.
+//! One line a judgment, in columns. Text is made printable; `jsonl` has it letter for letter.
 
 use super::Row;
 use crate::compare::Side;
+use crate::text::visible;
 use std::io::{self, Write};
 
 const COLUMNS: [&str; 20] = [
@@ -39,7 +40,7 @@ pub(super) fn write(rows: &[Row<'_>], to: &mut dyn Write) -> io::Result<()> {
             t.passages().iter().map(|h| format!("{}#{}", h.document, h.passage)).collect::<Vec<_>>()
         });
         table.write_record([
-            j.trial.clone(),
+            text(Some(&j.trial)),
             t.map_or_else(String::new, |t| t.asked_at.to_string()),
             text(t.map(|t| t.corpus.as_str())),
             text(t.map(|t| t.question.as_str())),
@@ -66,5 +67,7 @@ pub(super) fn write(rows: &[Row<'_>], to: &mut dyn Write) -> io::Result<()> {
 
 /// Spreadsheets run a cell that begins like a formula; an apostrophe before it makes it text.
 fn harmless(text: &str) -> String {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
+    // First made printable: an invisible character before it does not hinder a formula.
+    let text = visible(text);
+    if text.starts_with(['=', '+', '-', '@']) { format!("'{text}") } else { text.into_owned() }
 }

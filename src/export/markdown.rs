@@ -38,9 +38,9 @@ fn section(j: &Judgment, t: &Trial, to: &mut dyn Write) -> io::Result<()> {
     writeln!(
         to,
         "Corpus {}, asked {}, trial {}. Judged by {} at {}: {}.\n",
-        t.corpus,
+        escaped(&t.corpus),
         t.asked_at,
-        t.id,
+        escaped(&t.id),
         escaped(&j.annotator),
         j.at,
         verdict(j)
@@ -63,6 +63,9 @@ fn section(j: &Judgment, t: &Trial, to: &mut dyn Write) -> io::Result<()> {
         )?;
         for line in visible(&answer.text).lines() {
             writeln!(to, "> {}", escaped(line))?;
+        }
+        if let Some(error) = &answer.error {
+            writeln!(to, "Failed: {}", escaped(error))?;
         }
         writeln!(to)?;
     }

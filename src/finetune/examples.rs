@@ -7,13 +7,10 @@ use super::Pair;
 use crate::corpus::{Corpus, PassageLength, Question, Split, passages};
 use crate::fault::{Fault, Result};
 use crate::job::{Cancel, Progress, Report};
-use crate::prompt::{Message, messages};
+use crate::prompt::{ABSTENTION, Message, messages};
 use crate::retrieve::{Hit, Index};
 use crate::text::words;
 use std::collections::HashSet;
-
-/// What the bundled models say where the passages hold no answer.
-pub const ABSTENTION: &str = "The passages do not say.";
 
 /// What pairs are made from.
 pub struct Source<'a> {
@@ -66,7 +63,10 @@ pub fn examples(
             format!("{} questions of the split {}", all.len(), name(split)),
         )
         .expected(format!("{wanted} or more"))
-        .next(format!("Ask for {} or fewer.", all.len()))
+        .next(match all.len() {
+            0 => "Choose a corpus with such questions, or write some.".to_owned(),
+            n => format!("Ask for {n} or fewer."),
+        })
         .into());
     }
     let chosen = &all[..wanted];

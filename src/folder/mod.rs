@@ -59,10 +59,11 @@ impl Folder {
         }
     }
 
-    /// The names of the files below it, relative, with `/`, sorted. Links are not followed out of the folder.
+    /// The names of the files below it, relative, with `/`, sorted. Hidden ones are left out. A link to a
+    /// file counts as that file, one to a folder as nothing, so that none leads in a circle.
     ///
     /// # Errors
-    /// A [`Fault`] if the folder cannot be listed.
+    /// A [`Fault`] if the folder cannot be listed, or holds a name that is not UTF-8.
     pub fn list(&self) -> Result<Vec<String>> {
         match self {
             Self::Bundled(path) => Ok(packed::files()
@@ -101,19 +102,7 @@ impl Folder {
     /// # Errors
     /// A [`Fault`] if it is missing, cannot be read, or is not UTF-8 (naming the line and the byte).
     pub fn read_text(&self, file: &str) -> Result<String> {
-        let bytes = self.read(file)?.into_owned();
-        String::from_utf8(bytes).map_err(|e| {
-            let good = e.utf8_error().valid_up_to();
-            let bytes = e.as_bytes();
-            let line = 1 + bytes[..good].iter().filter(|b| **b == b'\n').count();
-            Fault::new(
-                format!("{}:{line}", self.place(file)),
-                format!("the byte 0x{:02x} at offset {good}", bytes[good]),
-            )
-            .expected("text in UTF-8")
-            .next("Save the file as UTF-8 (for instance with iconv) and try again.")
-            .into()
-        })
+        utf8(self.read(file)?.into_owned(), &self.place(file))
     }
 
     /// BLAKE3 of `file`, as hex; known in advance for what is bundled.
@@ -166,6 +155,22 @@ impl Folder {
     }
 }
 
+/// The contents of a file at `place` as text.
+///
+/// # Errors
+/// A [`Fault`] naming the line and the byte that is not UTF-8.
+pub fn utf8(bytes: Vec<u8>, place: &str) -> Result<String> {
+    String::from_utf8(bytes).map_err(|e| {
+        let good = e.utf8_error().valid_up_to();
+        let bytes = e.as_bytes();
+        let line = 1 + bytes[..good].iter().filter(|b| **b == b'\n').count();
+        Fault::new(format!("{place}:{line}"), format!("the byte 0x{:02x} at offset {good}", bytes[good]))
+            .expected("text in UTF-8")
+            .next("Save the file as UTF-8 (for instance with iconv) and try again.")
+            .into()
+    })
+}
+
 /// An asset of the binary that is text, like the default settings.
 ///
 /// # Errors
@@ -179,11 +184,17 @@ fn walk(root: &Path, dir: &Path, names: &mut Vec<String>) -> Result<()> {
     for entry in entries {
         let entry = entry.map_err(|e| Fault::io(dir, "list", &e))?;
         let path = entry.path();
-        // `file_type` does not follow links, so that a link cannot lead out of the folder or in a circle.
+        // `file_type` does not follow links, so that a link to a folder cannot lead in a circle.
         let kind = entry.file_type().map_err(|e| Fault::io(&path, "look at", &e))?;
-        let hidden = entry.file_name().to_string_lossy().starts_with('.');
-        if hidden {
+        let name = entry.file_name();
+        if name.as_encoded_bytes().starts_with(b".") {
             continue;
+        }
+        if name.to_str().is_none() {
+            return Err(Fault::new(path.display(), format!("the file name {name:?}"))
+                .expected("a name in UTF-8")
+                .next("Rename the file, or move it elsewhere.")
+                .into());
         }
         if kind.is_dir() {
             walk(root, &path, names)?;

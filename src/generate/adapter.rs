@@ -22,10 +22,10 @@ const FILE: &str = "adapter_model.safetensors";
 const PREFIX: &str = "base_model.model.";
 
 /// Settings that do not change what a finished adapter computes.
-const HARMLESS: [&str; 17] = [
+const HARMLESS: [&str; 12] = [
     "auto_mapping",
-    "base_model_name_or_path",
     "base_model_class",
+    "base_model_name_or_path",
     "eva_config",
     "exclude_modules",
     "inference_mode",
@@ -35,27 +35,22 @@ const HARMLESS: [&str; 17] = [
     "peft_version",
     "qalora_group_size",
     "revision",
-    "runtime_config",
-    "ensure_weight_tying",
-    "corda_config",
-    "monteclora_config",
-    "target_modules",
 ];
 /// Settings that are read here.
 const READ: [&str; 13] = [
-    "peft_type",
-    "task_type",
-    "r",
-    "lora_alpha",
-    "use_rslora",
-    "modules_to_save",
-    "rank_pattern",
     "alpha_pattern",
     "bias",
     "init_lora_weights",
-    "layers_to_transform",
     "layers_pattern",
+    "layers_to_transform",
+    "lora_alpha",
+    "modules_to_save",
+    "peft_type",
+    "r",
+    "rank_pattern",
     "target_modules",
+    "task_type",
+    "use_rslora",
 ];
 /// The linear layers of a llama block, which `all-linear` stands for.
 const LINEAR: [&str; 7] = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"];

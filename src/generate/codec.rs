@@ -13,6 +13,8 @@ use tokenizers::Tokenizer;
 const TOKENIZER: &str = "tokenizer.json";
 const CONFIG: &str = "tokenizer_config.json";
 const TEMPLATE: &str = "chat_template.jinja";
+/// More names of special tokens than any text holds by chance.
+const ROUNDS: usize = 4_096;
 
 /// Text to tokens and back, and messages to text, the way one model was trained.
 #[derive(Debug)]
@@ -23,6 +25,8 @@ pub struct Codec {
     /// Tokens that end an answer.
     stops: BTreeSet<u32>,
     template: Option<Template>,
+    /// The names of special tokens, the longest first.
+    specials: Vec<String>,
     place: String,
 }
 
@@ -38,7 +42,12 @@ impl Codec {
         // Files often carry the lengths of somebody's training; a prompt cut off in silence would be a lie.
         tokenizer.with_padding(None);
         tokenizer.with_truncation(None).map_err(|e| broken(&place, &*e))?;
-        Ok(Self { tokenizer, first, stops, template, place })
+        let added = tokenizer.get_added_tokens_decoder();
+        let mut specials: Vec<String> =
+            added.into_values().filter(|t| t.special).map(|t| t.content).collect();
+        specials.retain(|name| name.chars().count() > 1);
+        specials.sort_by_key(|name| std::cmp::Reverse(name.len()));
+        Ok(Self { tokenizer, first, stops, template, specials, place })
     }
 
     /// Reads tokenizer.json, tokenizer_config.json and the chat template of a folder.
@@ -92,13 +101,20 @@ impl Codec {
         self.tokenizer.decode(tokens, true).map_err(|e| broken(&self.place, &*e))
     }
 
-    /// The prompt that asks for the next turn, in the model's own chat template.
+    /// The prompt that asks for the next turn, in the model's own chat template. The names of special tokens within
+    /// the messages are broken up by a space: a passage must not end a turn or begin another.
     ///
     /// # Errors
     /// A [`Fault`] if the model has no template or it fails.
     pub fn render(&self, messages: &[Message]) -> Result<String> {
         match &self.template {
-            Some(template) => template.render(messages),
+            Some(template) => {
+                let harmless: Vec<Message> = messages
+                    .iter()
+                    .map(|m| Message { content: self.defused(&m.content), ..m.clone() })
+                    .collect();
+                template.render(&harmless)
+            }
             None => Err(Fault::new(&self.place, "a model without a chat template")
                 .expected(format!("one in tokenizer_config.json, in {TEMPLATE}, or in the GGUF file"))
                 .next(format!(
@@ -106,6 +122,23 @@ impl Codec {
                 ))
                 .into()),
         }
+    }
+
+    fn defused(&self, text: &str) -> String {
+        let mut text = text.to_owned();
+        // Breaking one name up can put another together. Text made to do so again and again is hostile: what is left
+        // of a name after some rounds is taken out.
+        for round in 0..ROUNDS {
+            let Some(name) = self.specials.iter().find(|name| text.contains(name.as_str())) else { break };
+            let first = name.chars().next().map_or(0, char::len_utf8);
+            let broken = if round + self.specials.len() < ROUNDS {
+                format!("{} {}", &name[..first], &name[first..])
+            } else {
+                String::new()
+            };
+            text = text.replace(name.as_str(), &broken);
+        }
+        text
     }
 
     /// Whether `token` ends an answer.
@@ -125,7 +158,7 @@ impl Codec {
 
     /// A stream of text for the tokens of one answer.
     pub(super) fn stream(&self) -> Stream<'_> {
-        Stream { codec: self, ids: Vec::new(), from: 0, told: 0 }
+        Stream::new(self)
     }
 
     /// That no token lies beyond the model's `vocabulary`.
@@ -205,40 +238,139 @@ pub(super) fn template(
 pub(super) struct Stream<'a> {
     codec: &'a Codec,
     ids: Vec<u32>,
-    /// Where the context of the next piece starts.
+    /// Where the tokens start that are decoded each time: one piece before the newest, for its context.
     from: usize,
-    /// How many tokens are in the text that was told.
-    told: usize,
+    /// How many tokens there were when the text last ended with a whole character.
+    whole: usize,
+    /// What was told of the text from `from`.
+    told: String,
 }
 
-impl Stream<'_> {
-    /// Tokens whose text was held back longer than any character takes are told as they are.
+impl<'a> Stream<'a> {
+    /// After so many tokens within a character it is none, and text before it is no longer held back.
     const LONGEST: usize = 8;
+    /// A character that is not at its end shows as U+FFFD, in some decoders once for each of its bytes.
+    const UNFINISHED: usize = 3;
+
+    fn new(codec: &'a Codec) -> Self {
+        Self { codec, ids: Vec::new(), from: 0, whole: 0, told: String::new() }
+    }
 
     /// Takes the next token; gives the text that is now certain.
     pub(super) fn push(&mut self, id: u32) -> Result<Option<String>> {
         self.ids.push(id);
-        let piece = self.pending()?;
-        let held = self.ids.len() - self.told;
-        if piece.is_empty() || (piece.ends_with('\u{fffd}') && held < Self::LONGEST) {
+        let mut text = self.codec.decode(&self.ids[self.from..])?;
+        if !text.ends_with(char::REPLACEMENT_CHARACTER) {
+            let piece = self.not_told(&text);
+            self.from = self.whole;
+            self.whole = self.ids.len();
+            self.told = self.codec.decode(&self.ids[self.from..])?;
+            return Ok(piece);
+        }
+        if self.ids.len() - self.whole < Self::LONGEST {
             return Ok(None);
         }
-        self.from = self.told;
-        self.told = self.ids.len();
-        Ok(Some(piece))
+        for _ in 0..Self::UNFINISHED {
+            if text.ends_with(char::REPLACEMENT_CHARACTER) {
+                text.pop();
+            }
+        }
+        let piece = self.not_told(&text);
+        self.told = text;
+        Ok(piece)
     }
 
     /// What is still held back, with U+FFFD for a character that never came to its end.
     pub(super) fn finish(self) -> Result<Option<String>> {
-        let piece = self.pending()?;
-        Ok((!piece.is_empty()).then_some(piece))
+        let text = self.codec.decode(&self.ids[self.from..])?;
+        Ok(self.not_told(&text))
     }
 
-    fn pending(&self) -> Result<String> {
-        let before = self.codec.decode(&self.ids[self.from..self.told])?;
-        let mut all = self.codec.decode(&self.ids[self.from..])?;
-        let common = all.char_indices().zip(before.chars()).take_while(|((_, a), b)| a == b).count();
-        let at = all.char_indices().nth(common).map_or(all.len(), |(at, _)| at);
-        Ok(all.split_off(at))
+    fn not_told(&self, text: &str) -> Option<String> {
+        let same = text.chars().zip(self.told.chars()).take_while(|(a, b)| a == b).count();
+        let piece: String = text.chars().skip(same).collect();
+        (!piece.is_empty()).then_some(piece)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use tokenizers::models::bpe::BPE;
+    use tokenizers::pre_tokenizers::byte_level::ByteLevel;
+
+    /// One token for each byte (id = its place in the sorted alphabet) and one that is special.
+    fn bytes() -> Codec {
+        let mut letters: Vec<char> = ByteLevel::alphabet().into_iter().collect();
+        letters.sort_unstable();
+        let vocabulary = letters.iter().zip(0u32..).map(|(c, id)| (c.to_string(), id));
+        let model = BPE::builder()
+            .vocab_and_merges(vocabulary.collect::<tokenizers::models::bpe::Vocab>(), Vec::new());
+        let mut tokenizer = Tokenizer::new(model.build().expect("a model"));
+        tokenizer
+            .with_pre_tokenizer(Some(ByteLevel::new(false, true, false)))
+            .with_decoder(Some(ByteLevel::new(false, true, false)));
+        tokenizer.add_special_tokens([tokenizers::AddedToken::from("<|end|>", true)]).expect("added");
+        Codec::new(tokenizer, None, BTreeSet::from([256]), None, "made".to_owned()).expect("a codec")
+    }
+
+    fn streamed(codec: &Codec, ids: &[u32]) -> Vec<String> {
+        let mut stream = codec.stream();
+        let mut pieces = Vec::new();
+        for id in ids {
+            pieces.extend(stream.push(*id).expect("decodes"));
+        }
+        pieces.extend(stream.finish().expect("decodes"));
+        pieces
+    }
+
+    proptest! {
+        #[test]
+        fn pieces_are_whole_characters_that_make_up_the_text(text in any::<String>()) {
+            let codec = bytes();
+            let ids = codec.encode(&text).expect("encodes");
+            let pieces = streamed(&codec, &ids);
+            prop_assert_eq!(pieces.concat(), text.clone());
+            // What decodes to U+FFFD looks like half a character and is held back a little.
+            if !text.contains('\u{fffd}') {
+                prop_assert_eq!(pieces.len(), text.chars().count(), "each is told as soon as it is whole");
+            }
+        }
+
+        #[test]
+        fn nonsense_bytes_lose_no_later_text(ids in prop::collection::vec(0u32..256, 0..40)) {
+            let codec = bytes();
+            let mut all = ids;
+            all.extend(codec.encode("and then?").expect("encodes"));
+            let told = streamed(&codec, &all).concat();
+            prop_assert!(told.ends_with("and then?"), "{told:?}");
+        }
+    }
+
+    #[test]
+    fn half_a_character_is_told_as_one_that_is_unknown() {
+        let codec = bytes();
+        let ids = codec.encode("a🦙").expect("encodes");
+        assert_eq!(ids.len(), 5);
+        assert_eq!(streamed(&codec, &ids[..3]), ["a", "\u{fffd}"]);
+    }
+
+    #[test]
+    fn what_stays_no_character_is_not_held_back_for_ever() {
+        let codec = bytes();
+        // 0xff begins nothing.
+        let byte = codec.encode("ÿ").expect("encodes")[0];
+        let mut stream = codec.stream();
+        let first = (0..20).position(|_| stream.push(byte).expect("decodes").is_some());
+        assert!(first.is_some_and(|n| n < Stream::LONGEST), "{first:?}");
+    }
+
+    #[test]
+    fn special_tokens_are_tokens_in_a_prompt_and_nothing_in_an_answer() {
+        let codec = bytes();
+        assert_eq!(codec.encode("<|end|>").expect("encodes"), [256]);
+        assert!(codec.stops(256));
+        assert_eq!(streamed(&codec, &[256]).concat(), "");
     }
 }

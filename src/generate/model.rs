@@ -23,8 +23,9 @@ use candle_transformers::models::quantized_llama::ModelWeights;
 use serde::{Deserialize, Serialize};
 use std::time::Instant;
 
-/// Tokens of the prompt that are read between two looks at the cancel token.
-const CHUNK: usize = 64;
+/// Multiplications between two looks at the cancel token while a prompt is read: about a tenth of a second on two
+/// cores. Fewer would cost time: each product packs the whole weight again, however few tokens it is for.
+const UNCANCELLED: u64 = 12_000_000_000;
 
 /// A model that answers.
 pub struct Model {
@@ -32,6 +33,8 @@ pub struct Model {
     codec: Codec,
     engine: Engine,
     vocabulary: usize,
+    /// Tokens of the prompt that are read at once.
+    chunk: usize,
 }
 
 /// What must be known of a model to have its answers again.
@@ -128,6 +131,7 @@ impl Model {
         base_digest: Option<String>,
     ) -> Result<Self> {
         let Checkpoint { shape, weights, codec, .. } = checkpoint;
+        let chunk = chunk(weights.parameters());
         let own = shape.config.max_position_embeddings.min(LARGEST_WINDOW);
         let context_tokens = window.map_or(own, |w| w.min(own));
         let engine = Engine::dense(&shape, weights, context_tokens).map_err(|e| {
@@ -146,13 +150,14 @@ impl Model {
                 context_tokens,
             },
             vocabulary: shape.config.vocab_size,
+            chunk,
             codec,
             engine,
         })
     }
 
     fn quantised(contender: &Contender, file: &str, report: Report, cancel: &Cancel) -> Result<Self> {
-        let Quantised { weights, codec, vocabulary, window, types } =
+        let Quantised { weights, codec, vocabulary, parameters, window, types } =
             gguf::load(&contender.folder, file, &contender.name, report, cancel)?;
         Ok(Self {
             facts: Facts {
@@ -165,6 +170,7 @@ impl Model {
                 context_tokens: window,
             },
             vocabulary,
+            chunk: chunk(parameters),
             codec,
             engine: Engine::Quantised(weights),
         })
@@ -188,16 +194,17 @@ impl Model {
         self.codec.render(messages)
     }
 
-    /// How many tokens `text` takes of the model's window.
+    /// How many tokens `text` takes of the model's window as a prompt.
     ///
     /// # Errors
     /// A [`Fault`] if the tokenizer fails on it.
     pub fn count_tokens(&self, text: &str) -> Result<usize> {
-        Ok(self.codec.encode(text)?.len())
+        Ok(self.codec.encode_prompt(text)?.len())
     }
 
     /// Answers `prompt`, a rendered one; tells each step to `on` as it happens. A cancelled answer is one with
-    /// the text so far; `cancel` is looked at before every token and every 64 tokens of the prompt.
+    /// the text so far; `cancel` is looked at before every token, and about every tenth of a second
+    /// while the prompt is read.
     ///
     /// # Errors
     /// A [`Fault`] if the prompt is empty or longer than the model's window, or the engine fails.
@@ -218,12 +225,12 @@ impl Model {
         let read = |read, on: &mut dyn FnMut(Step)| on(Step::Reading { read, prompt_tokens: ids.len() });
         read(0, on);
         let mut logits = None;
-        for (n, chunk) in ids.chunks(CHUNK).enumerate() {
+        for (n, chunk) in ids.chunks(self.chunk).enumerate() {
             if cancel.is_cancelled() {
                 break;
             }
-            logits = Some(self.forward(&mut session, chunk, n * CHUNK)?);
-            read(n * CHUNK + chunk.len(), on);
+            logits = Some(self.forward(&mut session, chunk, n * self.chunk)?);
+            read(n * self.chunk + chunk.len(), on);
         }
         let finish = loop {
             if cancel.is_cancelled() {
@@ -264,7 +271,12 @@ impl Model {
     /// fails.
     pub fn logits(&self, tokens: &[u32]) -> Result<Vec<f32>> {
         self.check_prompt(tokens)?;
-        self.forward(&mut self.engine.session(), tokens, 0)
+        let mut session = self.engine.session();
+        let mut logits = Vec::new();
+        for (n, chunk) in tokens.chunks(self.chunk).enumerate() {
+            logits = self.forward(&mut session, chunk, n * self.chunk)?;
+        }
+        Ok(logits)
     }
 
     fn check_prompt(&self, ids: &[u32]) -> Result<()> {
@@ -294,10 +306,21 @@ impl Model {
     }
 }
 
+/// Answers are made on threads of their own.
+const _: fn() = || {
+    fn is_shared<T: Send + Sync>() {}
+    is_shared::<Model>();
+};
+
 impl std::fmt::Debug for Model {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Model").field("facts", &self.facts).finish_non_exhaustive()
     }
+}
+
+fn chunk(parameters: u64) -> usize {
+    let tokens = (UNCANCELLED / parameters.max(1)).clamp(16, 512);
+    usize::try_from(tokens).unwrap_or(512)
 }
 
 fn told(kind: &Kind) -> &'static str {
@@ -373,5 +396,47 @@ impl Answer {
             seconds: asked.elapsed().as_secs_f64(),
             finish,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job::SILENT;
+    use std::path::Path;
+
+    fn in_pieces(path: &Path, tokens: &[u32]) {
+        let registry = Registry::default();
+        let contender = registry.find(&path.to_string_lossy()).expect("a model");
+        let mut model = Model::load(&contender, &registry, SILENT, &Cancel::new()).expect("loads");
+        let whole = model.logits(tokens).expect("logits");
+        for chunk in [1, 3, 7] {
+            model.chunk = chunk;
+            let got = model.logits(tokens).expect("logits");
+            let off = got.iter().zip(&whole).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(off < 1e-4, "off by {off} in pieces of {chunk}");
+        }
+    }
+
+    #[test]
+    fn a_prompt_read_in_pieces_is_the_same_prompt() {
+        let tokens: Vec<u32> = (3..23).collect();
+        in_pieces(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/models/grouped"), &tokens);
+    }
+
+    #[test]
+    #[allow(clippy::print_stdout)]
+    fn a_prompt_read_in_pieces_by_the_quantised_engine_is_the_same_prompt() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../shared/data/model-tiny-random-llama-gguf/llama-2-tiny-random.gguf");
+        if !path.exists() {
+            return println!("skipped: there is no {}", path.display());
+        }
+        in_pieces(&path, &(300..320).collect::<Vec<u32>>());
+    }
+
+    #[test]
+    fn large_models_read_in_smaller_pieces() {
+        assert_eq!([chunk(1), chunk(100_000_000), chunk(7_000_000_000)], [512, 120, 16]);
     }
 }

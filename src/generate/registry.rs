@@ -282,3 +282,72 @@ fn gguf_file(folder: &Folder, file: &str) -> Result<Contender> {
         file: Some(file.to_owned()),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A models folder with adapters of the bundled reader: name, corpus, examples.
+    fn adapters(list: &[(&str, &str, usize)]) -> tempfile::TempDir {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        for (name, corpus, examples) in list {
+            let folder = dir.path().join(name);
+            std::fs::create_dir(&folder).expect("made");
+            let base = r#"{"base_model_name_or_path": "reader"}"#;
+            std::fs::write(folder.join(adapter::CONFIG), base).expect("written");
+            let card = format!("trained_on = {{ corpus = {corpus:?}, examples = {examples} }}");
+            std::fs::write(folder.join(super::super::card::CARD), card).expect("written");
+        }
+        dir
+    }
+
+    fn pair(list: &[(&str, &str, usize)], corpus: Option<&str>) -> Option<(String, String)> {
+        let dir = adapters(list);
+        let mut registry = Registry::discover(Some(dir.path()));
+        // The bundle may hold adapters of its own.
+        registry.contenders.retain(|c| c.kind == Kind::Base || matches!(c.folder, Folder::Disk(_)));
+        registry.default_pair(corpus).map(|(base, adapter)| (base.name, adapter.name))
+    }
+
+    const LIST: [(&str, &str, usize); 4] = [
+        ("a", "everyday", 1000),
+        ("b", "biomedicine", 200),
+        ("c", "biomedicine", 500),
+        ("d", "biomedicine", 500),
+    ];
+
+    #[test]
+    fn the_default_pair_is_of_the_corpus_and_has_the_most_examples() {
+        let expected = |name: &str| Some(("reader".to_owned(), name.to_owned()));
+        assert_eq!(pair(&LIST, Some("biomedicine")), expected("c"));
+        assert_eq!(pair(&LIST, Some("everyday")), expected("a"));
+        assert_eq!(pair(&LIST, Some("another")), expected("a"));
+        assert_eq!(pair(&LIST, None), expected("a"));
+    }
+
+    #[test]
+    fn there_is_no_default_pair_without_an_adapter() {
+        assert_eq!(pair(&[], None), None);
+    }
+
+    #[test]
+    fn an_adapter_is_listed_with_what_its_card_says() {
+        let dir = adapters(&LIST);
+        let registry = Registry::discover(Some(dir.path()));
+        let found = registry.find("b").expect("known");
+        assert_eq!(found.kind, Kind::Adapter { base: "reader".to_owned() });
+        assert_eq!(found.trained_on, Some(TrainedOn { corpus: "biomedicine".to_owned(), examples: 200 }));
+        assert_eq!(registry.base_of(&found).expect("bundled").name, "reader");
+        let written = serde_json::to_value(&found).expect("plain data");
+        assert_eq!(written["kind"]["adapter"]["base"], "reader");
+        assert_eq!(written["trained_on"]["examples"], 200);
+        assert!(written.get("folder").is_none());
+    }
+
+    #[test]
+    fn a_models_folder_that_is_not_there_has_no_models() {
+        let registry = Registry::discover(Some(Path::new("/no/such/folder")));
+        assert_eq!(registry.faults, []);
+        assert!(registry.contenders.iter().all(|c| matches!(c.folder, Folder::Bundled(_))));
+    }
+}

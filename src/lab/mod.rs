@@ -101,13 +101,7 @@ impl Lab {
         events: compare::Events<'_>,
         cancel: &Cancel,
     ) -> Result<Trial> {
-        let question = asking.question.trim();
-        if question.is_empty() || question.len() > LONGEST_QUESTION {
-            return Err(Fault::new("question", format!("{} bytes of text", question.len()))
-                .expected(format!("a question of 1 to {LONGEST_QUESTION} bytes"))
-                .next("Type a question.")
-                .into());
-        }
+        let question = question(&asking.question)?;
         let request = Request {
             question: question.to_owned(),
             corpus: asking.corpus.manifest.id.clone(),
@@ -139,6 +133,23 @@ impl Lab {
         self.trials.save(&trial)?;
         Ok(trial)
     }
+}
+
+/// A question as it is asked: without the space around it.
+///
+/// # Errors
+/// A [`Fault`] if nothing is left of it, or more than [`LONGEST_QUESTION`].
+pub fn question(typed: &str) -> Result<&str> {
+    let question = typed.trim();
+    let next = match question.len() {
+        0 => "Type a question.",
+        1..=LONGEST_QUESTION => return Ok(question),
+        _ => "Shorten it, or put the text into a corpus and ask about it.",
+    };
+    Err(Fault::new("question", format!("{} bytes of text", question.len()))
+        .expected(format!("a question of 1 to {LONGEST_QUESTION} bytes"))
+        .next(next)
+        .into())
 }
 
 /// The sampling that settings describe.

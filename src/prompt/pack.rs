@@ -7,6 +7,9 @@ use crate::retrieve::Hit;
 /// The instruction the bundled models were trained on.
 pub const INSTRUCTION: &str = "Answer the question using only the passages. Cite passages like [1].";
 
+/// What a model is to say when the passages hold no answer.
+pub const ABSTENTION: &str = "The passages do not say.";
+
 /// Messages that fit, and how many of the hits are in them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Packed {

@@ -200,3 +200,117 @@ mod json {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn messages() -> Vec<Message> {
+        let message = |role, content: &str| Message { role, content: content.to_owned() };
+        vec![message(Role::System, "Be brief."), message(Role::User, " <b> & \"é\" ")]
+    }
+
+    fn template(source: &str) -> Template {
+        let specials = BTreeMap::from([("bos_token".to_owned(), "<s>".to_owned())]);
+        Template::new(source, specials, "a.jinja").expect("is a template")
+    }
+
+    fn rendered(source: &str) -> String {
+        template(source).render(&messages()).expect("renders")
+    }
+
+    #[test]
+    fn lines_with_only_a_block_leave_nothing() {
+        let source =
+            "{{ bos_token }}\n  {% for message in messages %}\n[{{ message['role'] }}]\n  {% endfor %}\n.\n";
+        assert_eq!(rendered(source), "<s>\n[system]\n[user]\n.");
+    }
+
+    #[test]
+    fn nothing_is_escaped_for_html() {
+        assert_eq!(rendered("{{ messages[1].content }}"), " <b> & \"é\" ");
+    }
+
+    #[test]
+    fn json_looks_as_python_writes_it() {
+        assert_eq!(rendered("{{ messages[1] | tojson }}"), r#"{"role": "user", "content": " <b> & \"é\" "}"#);
+        assert_eq!(rendered("{{ [1, 'a'] | tojson }}"), r#"[1, "a"]"#);
+        assert_eq!(rendered("{{ [1] | tojson(indent=4) }}"), "[\n    1\n]");
+    }
+
+    #[test]
+    fn python_methods_work() {
+        assert_eq!(rendered("{{ messages[1].content.strip().replace('b', 'c').split()[0] }}"), "<c>");
+        assert_eq!(rendered("{% for k, v in messages[0].items() %}{{ k }},{% endfor %}"), "role,content,");
+        assert_eq!(
+            rendered("{{ messages[0].content.startswith('Be') and messages[1:] | length == 1 }}"),
+            "True"
+        );
+    }
+
+    #[test]
+    fn tools_are_none_as_in_transformers() {
+        assert_eq!(
+            rendered("{{ tools is none and documents is none }}{{ custom_tools is defined }}"),
+            "TrueFalse"
+        );
+    }
+
+    #[test]
+    fn the_models_turn_is_asked_for() {
+        assert_eq!(rendered("{% if add_generation_prompt %}<assistant>{% endif %}"), "<assistant>");
+    }
+
+    #[test]
+    fn the_date_can_be_asked_for() {
+        let year = rendered("{{ strftime_now('%d %b %Y') }}");
+        assert_eq!(year.rsplit(' ').next().map(str::len), Some(4), "{year}");
+        assert!(template("{{ strftime_now('%!') }}").render(&messages()).is_err());
+    }
+
+    #[test]
+    fn generation_tags_change_nothing() {
+        let source =
+            "{% for m in messages %}{%- generation -%} {{ m.role }} {%- endgeneration %}{% endfor %}";
+        assert_eq!(rendered(source), "systemuser");
+    }
+
+    #[test]
+    fn a_refused_system_message_is_put_above_the_question() {
+        let source = "{% if messages[0].role == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}\
+                      {{ messages[0].role }}: {{ messages[0].content }}";
+        assert_eq!(rendered(source), "user: Be brief.\n\n <b> & \"é\" ");
+    }
+
+    #[test]
+    fn what_a_template_raises_is_told_with_its_place() {
+        let error =
+            template("\n\n{{ raise_exception('no questions') }}").render(&messages()).expect_err("raises");
+        let message = error.to_string();
+        assert!(
+            message.starts_with("a.jinja line 3: found the template refuses: no questions;"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn a_template_that_does_not_end_is_stopped() {
+        let source =
+            "{% for a in range(9999) %}{% for b in range(9999) %}{% set c = b %}{% endfor %}{% endfor %}";
+        let message = template(source).render(&messages()).expect_err("does not end").to_string();
+        assert!(message.contains("not ended after 2000000 steps"), "{message}");
+    }
+
+    #[test]
+    fn a_template_that_includes_itself_is_stopped() {
+        assert!(template("{% include 'chat' %}").render(&messages()).is_err());
+        assert!(template("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}").render(&messages()).is_err());
+    }
+
+    #[test]
+    fn no_jinja_is_refused_with_its_line() {
+        let message =
+            Template::new("a\n{% if %}", BTreeMap::new(), "a.jinja").expect_err("no Jinja").to_string();
+        assert!(message.starts_with("a.jinja line 2: "), "{message}");
+    }
+}

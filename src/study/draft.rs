@@ -24,6 +24,11 @@ pub struct Draft {
 }
 
 impl Draft {
+    /// Whether any of a judgment was begun: a degree, a tag, the verdict or a note.
+    pub fn has_begun(&self) -> bool {
+        self.ratings != <[Rating; 2]>::default() || self.verdict.is_some() || !self.note.is_empty()
+    }
+
     /// The draft at `path`; an empty one if there is none. A damaged one is set aside, and reported.
     pub fn load(path: &Path) -> (Self, Option<Fault>) {
         let bytes = match std::fs::read(path) {

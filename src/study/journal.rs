@@ -37,6 +37,7 @@ impl Journal {
             .create(true)
             .open(&path)
             .map_err(|e| Fault::io(&path, "open", &e))?;
+        regular(&path, &file)?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(|e| Fault::io(&path, "read", &e))?;
         let (records, mut problems) = parse(&path, &bytes);
@@ -49,13 +50,21 @@ impl Journal {
         Ok(Self { path, file, records, problems })
     }
 
-    /// Reads a journal without opening it for writing.
+    /// Reads a journal without opening it for writing. A torn last line is a problem like any other, and stays.
     ///
     /// # Errors
     /// A [`Fault`] if the file cannot be read.
     pub fn read(path: &Path) -> Result<(Vec<Judgment>, Vec<Problem>)> {
+        regular(path, &File::open(path).map_err(|e| Fault::io(path, "read", &e))?)?;
         let bytes = std::fs::read(path).map_err(|e| Fault::io(path, "read", &e))?;
-        Ok(parse(path, &bytes))
+        let (records, mut problems) = parse(path, &bytes);
+        if let Some(torn) = torn_tail(&bytes) {
+            problems.push(Problem(
+                torn_fault(path, torn)
+                    .next("It is kept as it is and not counted; the lab sets it aside when it opens."),
+            ));
+        }
+        Ok((records, problems))
     }
 
     /// Every record that could be read, in the order they were written.
@@ -99,6 +108,17 @@ impl Journal {
     pub fn of_trial(&self, trial: &str) -> Option<&Judgment> {
         self.records.iter().rev().find(|j| j.trial == trial)
     }
+}
+
+/// Refuses devices and pipes: some never end.
+fn regular(path: &Path, file: &File) -> Result<()> {
+    if file.metadata().is_ok_and(|m| m.is_file()) {
+        return Ok(());
+    }
+    Err(Fault::new(path.display(), "something that is no regular file")
+        .expected("a journal")
+        .next("Move it away; a new journal is then begun.")
+        .into())
 }
 
 /// The records that stand: of each trial and annotator the last, in the order of trials.
@@ -160,6 +180,10 @@ fn torn_tail(bytes: &[u8]) -> Option<&[u8]> {
     (!tail.trim_ascii().is_empty() && serde_json::from_slice::<Judgment>(tail).is_err()).then_some(tail)
 }
 
+fn torn_fault(path: &Path, torn: &[u8]) -> Fault {
+    Fault::new(path.display(), format!("a torn last line of {} bytes", torn.len())).expected("a whole record")
+}
+
 /// Moves a torn last line into a file beside the journal, first there, then away here.
 fn set_aside(path: &Path, file: &File, torn: &[u8], length: usize) -> Result<Fault> {
     let mut n = 1;
@@ -172,8 +196,7 @@ fn set_aside(path: &Path, file: &File, torn: &[u8], length: usize) -> Result<Fau
     };
     crate::folder::replace(&aside, torn)?;
     file.set_len((length - torn.len()) as u64).map_err(|e| Fault::io(path, "mend", &e))?;
-    Ok(Fault::new(path.display(), format!("a torn last line of {} bytes", torn.len()))
-        .expected("a whole record")
+    Ok(torn_fault(path, torn)
         .next(format!("It was set aside in {}; every record before it is there.", aside.display())))
 }
 

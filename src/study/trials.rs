@@ -72,16 +72,7 @@ impl Trials {
     /// # Errors
     /// A [`Fault`] if there is none, or it cannot be read.
     pub fn load(&self, corpus: &str, id: &str) -> Result<Trial> {
-        let trial: Trial = read(&self.path(corpus, id)?)?;
-        sound(&trial).map_err(|what| {
-            Fault::new(
-                self.path(corpus, id).map_or_else(|_| id.to_owned(), |p| p.display().to_string()),
-                what,
-            )
-            .expected("a trial as juxta wrote it")
-            .next("The file was changed by hand; put back what it was, or set it aside.")
-        })?;
-        Ok(trial)
+        Ok(read_whole(&self.path(corpus, id)?)?)
     }
 
     /// Every trial of every corpus, by id, and what is wrong with those that cannot be read.
@@ -96,7 +87,7 @@ impl Trials {
             Err(e) => return Err(Fault::io(&self.dir, "list", &e).into()),
         };
         for path in corpora.iter().map(|dir| files(dir)).collect::<Result<Vec<_>>>()?.into_iter().flatten() {
-            match read::<Trial>(&path) {
+            match read_whole(&path) {
                 Ok(trial) => found.push(trial),
                 Err(fault) => faults.push(fault),
             }
@@ -160,6 +151,16 @@ fn files(dir: &Path) -> Result<Vec<PathBuf>> {
     paths.retain(|p| p.extension().is_some_and(|e| e == "json"));
     paths.sort();
     Ok(paths)
+}
+
+fn read_whole(path: &Path) -> Result<Trial, Fault> {
+    let trial = read(path)?;
+    sound(&trial).map_err(|what| {
+        Fault::new(path.display(), what)
+            .expected("a trial as juxta wrote it")
+            .next("The file was changed by hand; put back what it was, or set it aside.")
+    })?;
+    Ok(trial)
 }
 
 fn read<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, Fault> {

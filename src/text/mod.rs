@@ -1,11 +1,13 @@
 //! Text as such: what of it may be shown, its sentences, its words. Knows nothing of corpora, models or the
 //! terminal; every range is in bytes of the text that was given, on character boundaries.
 
+mod json;
 mod sentences;
 mod terms;
 mod visible;
 mod words;
 
+pub use json::{json, json_line};
 pub use sentences::sentences;
 pub use terms::{Term, Terms};
 pub use visible::{Cluster, clusters, one_line, visible};

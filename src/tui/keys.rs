@@ -132,7 +132,7 @@ pub struct Binding {
     pub keys: &'static [&'static str],
     /// In a word or two, for the footer.
     pub title: &'static str,
-    /// In a sentence, for the help.
+    /// In a sentence, for the help; empty where the line above speaks for it too.
     pub help: &'static str,
     /// Where it holds.
     pub contexts: &'static [Context],
@@ -181,11 +181,11 @@ pub const BINDINGS: &[Binding] = bindings![
     Action::Trials, ["t"], "trials", "Browse the earlier trials of this corpus.", PANELS, 4;
     Action::Corpora, ["c"], "corpus", "Choose the corpus.", PANELS, 4;
     Action::Models, ["m"], "models", "Choose the two models.", PANELS, 4;
-    Action::Degree(1), ["1"], "1–5 rate", "Rate 1 and go on; the anchors are on the screen.", &[C::Judge], 9;
-    Action::Degree(2), ["2"], "", "Rate 2 and go on.", &[C::Judge], 0;
-    Action::Degree(3), ["3"], "", "Rate 3 and go on.", &[C::Judge], 0;
-    Action::Degree(4), ["4"], "", "Rate 4 and go on.", &[C::Judge], 0;
-    Action::Degree(5), ["5"], "", "Rate 5 and go on.", &[C::Judge], 0;
+    Action::Degree(1), ["1"], "rate", "Rate from 1 to 5 and go on to the next; what each degree means is on the screen.", &[C::Judge], 9;
+    Action::Degree(2), ["2"], "", "", &[C::Judge], 0;
+    Action::Degree(3), ["3"], "", "", &[C::Judge], 0;
+    Action::Degree(4), ["4"], "", "", &[C::Judge], 0;
+    Action::Degree(5), ["5"], "", "", &[C::Judge], 0;
     Action::VerdictA, ["a"], "A better", "Answer A is better. With this the judgment is complete and saved.", &[C::Judge], 8;
     Action::VerdictB, ["b"], "B better", "Answer B is better.", &[C::Judge], 8;
     Action::VerdictTie, ["t"], "tie", "Neither is better; both will do.", &[C::Judge], 8;
@@ -194,15 +194,15 @@ pub const BINDINGS: &[Binding] = bindings![
     Action::PreviousField, ["BackTab", "Left", "Up"], "back", "Go back a rating, to change it.", &[C::Judge], 4;
     Action::Erase, ["Backspace"], "erase", "Go back a rating and erase it.", &[C::Judge], 0;
     Action::Tags, ["e"], "error tags", "Say what is wrong with the answer that is being rated.", &[C::Judge], 6;
-    Action::ToggleTag(1), ["1"], "1–9 toggle", "Set or remove the first tag; 2 to 9 the others.", &[C::Tags], 9;
-    Action::ToggleTag(2), ["2"], "", "The second tag.", &[C::Tags], 0;
-    Action::ToggleTag(3), ["3"], "", "The third tag.", &[C::Tags], 0;
-    Action::ToggleTag(4), ["4"], "", "The fourth tag.", &[C::Tags], 0;
-    Action::ToggleTag(5), ["5"], "", "The fifth tag.", &[C::Tags], 0;
-    Action::ToggleTag(6), ["6"], "", "The sixth tag.", &[C::Tags], 0;
-    Action::ToggleTag(7), ["7"], "", "The seventh tag.", &[C::Tags], 0;
-    Action::ToggleTag(8), ["8"], "", "The eighth tag.", &[C::Tags], 0;
-    Action::ToggleTag(9), ["9"], "", "The ninth tag.", &[C::Tags], 0;
+    Action::ToggleTag(1), ["1"], "set or remove", "Set or remove a tag by its number.", &[C::Tags], 9;
+    Action::ToggleTag(2), ["2"], "", "", &[C::Tags], 0;
+    Action::ToggleTag(3), ["3"], "", "", &[C::Tags], 0;
+    Action::ToggleTag(4), ["4"], "", "", &[C::Tags], 0;
+    Action::ToggleTag(5), ["5"], "", "", &[C::Tags], 0;
+    Action::ToggleTag(6), ["6"], "", "", &[C::Tags], 0;
+    Action::ToggleTag(7), ["7"], "", "", &[C::Tags], 0;
+    Action::ToggleTag(8), ["8"], "", "", &[C::Tags], 0;
+    Action::ToggleTag(9), ["9"], "", "", &[C::Tags], 0;
     Action::TagsDone, ["Enter", "Esc", "e"], "done", "Back to the ratings.", &[C::Tags], 8;
     Action::NextField, ["Tab"], "other answer", "Go to the tags of the other answer.", &[C::Tags], 7;
     Action::Note, ["n"], "note", "Write a note.", &[C::Judge], 6;
@@ -286,7 +286,16 @@ pub fn hints(context: Context) -> Vec<(&'static str, &'static str)> {
     let mut wanted: Vec<_> =
         BINDINGS.iter().filter(|b| b.rank > 0 && b.contexts.contains(&context)).collect();
     wanted.sort_by_key(|b| std::cmp::Reverse(b.rank));
-    wanted.into_iter().map(|b| (shown(b.keys[0]), b.title)).collect()
+    wanted.into_iter().map(|b| (series(b.action).unwrap_or(shown(b.keys[0])), b.title)).collect()
+}
+
+/// The keys of a row of digits, which the table names by its first.
+fn series(action: Action) -> Option<&'static str> {
+    match action {
+        Action::Degree(1) => Some("1–5"),
+        Action::ToggleTag(1) => Some("1–9"),
+        _ => None,
+    }
 }
 
 /// The whole table, by context: title, then keys and help.
@@ -296,8 +305,11 @@ pub fn help() -> Vec<(&'static str, Vec<(String, &'static str)>)> {
         .map(|context| {
             let lines = BINDINGS
                 .iter()
-                .filter(|b| b.contexts.contains(&context))
-                .map(|b| (b.keys.iter().map(|k| shown(k)).collect::<Vec<_>>().join(" "), b.help))
+                .filter(|b| b.contexts.contains(&context) && !b.help.is_empty())
+                .map(|b| {
+                    let keys = || b.keys.iter().map(|k| shown(k)).collect::<Vec<_>>().join(" ");
+                    (series(b.action).map_or_else(keys, str::to_owned), b.help)
+                })
                 .collect();
             (context.title(), lines)
         })
@@ -338,7 +350,8 @@ mod tests {
     fn every_binding_has_a_key_a_context_and_a_sentence() {
         for binding in BINDINGS {
             assert!(!binding.keys.is_empty() && !binding.contexts.is_empty(), "{binding:?}");
-            assert!(binding.help.ends_with('.'), "{binding:?}");
+            let spoken_for = matches!(binding.action, Action::Degree(2..) | Action::ToggleTag(2..));
+            assert!(binding.help.ends_with('.') || spoken_for, "{binding:?}");
             assert!(binding.rank == 0 || !binding.title.is_empty(), "{binding:?}");
         }
     }

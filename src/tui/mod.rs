@@ -2,6 +2,8 @@
 //! nothing by itself.
 
 mod app;
+#[cfg(test)]
+mod frames;
 mod keeper;
 pub mod keys;
 pub mod picture;

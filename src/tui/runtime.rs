@@ -3,7 +3,7 @@
 
 use super::app::{App, Effect, Message, Start};
 use super::keeper::Keeper;
-use super::screen::Screen;
+use super::screen::{Screen, at_once};
 use super::theme::Theme;
 use super::view;
 use crate::compare::Pair;
@@ -345,7 +345,7 @@ fn draw<B: Backend>(app: &mut App, theme: Theme, terminal: &mut Terminal<B>) -> 
         open.settle();
     }
     let mut drawn = None;
-    terminal.draw(|frame| drawn = Some(view::draw(app, theme, frame)))?;
+    at_once(|| terminal.draw(|frame| drawn = Some(view::draw(app, theme, frame))).map(|_| ()))?;
     app.drawn = drawn.unwrap_or_default();
     Ok(())
 }

@@ -5,6 +5,7 @@ use ratatui::crossterm::event::{
     DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture,
 };
 use ratatui::crossterm::execute;
+use ratatui::crossterm::terminal::{BeginSynchronizedUpdate, EndSynchronizedUpdate};
 use std::io::stdout;
 use std::sync::Once;
 
@@ -39,6 +40,14 @@ impl Drop for Screen {
         give_back();
         ratatui::restore();
     }
+}
+
+/// Draws as one update, so that a terminal that knows how shows whole frames only; others pass over the request.
+pub(super) fn at_once<T>(draw: impl FnOnce() -> T) -> T {
+    let _ = execute!(stdout(), BeginSynchronizedUpdate);
+    let drawn = draw();
+    let _ = execute!(stdout(), EndSynchronizedUpdate);
+    drawn
 }
 
 /// That the terminal would not listen cannot be told to anybody: it is the terminal.

@@ -1,6 +1,6 @@
 """Loads an adapter that juxta trained with Hugging Face PEFT and compares the logits with juxta's own.
 
-    cargo run --example adapter_logits -- BASE ADAPTER LOGITS.safetensors
+    cargo bench --bench adapter_logits -- BASE ADAPTER LOGITS.safetensors
     python tests/reference/peft_roundtrip.py BASE ADAPTER LOGITS.safetensors
 
 BASE and ADAPTER are folders. Exits with 1 where a logit differs by more than 1e-4 of the largest, or where the adapter

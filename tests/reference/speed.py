@@ -1,7 +1,7 @@
 """Tokens a second of LoRA training: PyTorch + PEFT beside juxta, one after the other, same shapes, same machine.
 
-    cargo build --release --example finetune_speed
-    python tests/reference/speed.py target/release/examples/finetune_speed [THREADS [cpu]]
+    cargo bench --no-run --bench finetune_speed    # prints the path of the program
+    python tests/reference/speed.py PATH [THREADS [cpu]]
 
 The bundled reader in f32, rank 8 on all seven projections, sequences of 450 tokens of which 40 are predicted, 8
 sequences a step, AdamW, clipping. PyTorch is measured in three ways: as it is commonly run (Hugging Face's own loss with

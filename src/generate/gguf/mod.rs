@@ -21,7 +21,7 @@ use std::io::{Read, Seek, SeekFrom};
 
 pub(super) use header::peek;
 
-/// The number types that agree with their own dequantised weights in `tests/gguf.rs`.
+/// The number types that agree with their own dequantised weights in `tests/generate/gguf.rs`.
 const TYPES: [GgmlDType; 12] = [
     GgmlDType::F32,
     GgmlDType::F16,
@@ -42,6 +42,8 @@ pub(super) struct Quantised {
     pub(super) weights: ModelWeights,
     pub(super) codec: Codec,
     pub(super) vocabulary: usize,
+    /// Numbers in its weights.
+    pub(super) parameters: u64,
     /// Positions that both the model and the engine have.
     pub(super) window: usize,
     /// The number type of most of its bytes.
@@ -62,6 +64,7 @@ pub(super) fn load(
     sizes.check_tensors(&content, &source)?;
     let codec = words::codec(&content, folder, &source.place)?;
     let types = most_of(&content);
+    let parameters = content.tensor_infos.values().map(|t| t.shape.elem_count() as u64).sum();
     let place = source.place.clone();
     let mut watched = Watched { total: source.len, source, name, report, cancel };
     let weights = ModelWeights::from_gguf(content, &mut watched, &Device::Cpu);
@@ -75,6 +78,7 @@ pub(super) fn load(
         weights,
         codec,
         vocabulary: sizes.vocabulary,
+        parameters,
         window: sizes.context.min(MAX_SEQ_LEN),
         types,
     })

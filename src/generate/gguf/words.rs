@@ -2,7 +2,7 @@
 //!
 //! Two kinds: `gpt2`, byte-level BPE with its merges and the name of a way to split text into words; and `llama`,
 //! SentencePiece BPE, which has scores instead of merges. Both become a Hugging Face tokenizer, held against
-//! llama.cpp's own test vectors in `tests/gguf.rs`. candle's converter takes any unknown way to split for GPT-2's
+//! llama.cpp's own test vectors below. candle's converter takes any unknown way to split for GPT-2's
 //! (also Llama 3's, which files call `llama-bpe`), and puts a space before the text: so there is one here.
 
 use super::super::codec::{Codec, read_tokenizer};
@@ -253,4 +253,103 @@ fn broken(m: &Metadata, error: &dyn std::fmt::Display) -> Error {
         .expected("tokens and merges that fit each other")
         .next("Put the model's tokenizer.json beside the file, or download it again.")
         .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::source::Source;
+    use super::super::header;
+    use super::*;
+    use candle_core::quantized::gguf_file::VersionedMagic;
+    use std::path::PathBuf;
+
+    /// A folder of real data beside the repository; `None`, with a message, where there is none.
+    #[allow(clippy::print_stdout)]
+    fn shared(path: &str) -> Option<PathBuf> {
+        let beside = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data"));
+        let found = std::env::var_os("JUXTA_TEST_DATA").map_or(beside, PathBuf::from).join(path);
+        if !found.exists() {
+            println!(
+                "skipped: there is no {} (set JUXTA_TEST_DATA to a folder that has it)",
+                found.display()
+            );
+            return None;
+        }
+        Some(found)
+    }
+
+    /// Compares with the tokens that llama.cpp gives for its own test texts.
+    fn agrees(codec: &Codec, folder: &std::path::Path, name: &str) {
+        let read = |end: &str| {
+            std::fs::read_to_string(folder.join(format!("ggml-vocab-{name}.gguf{end}")))
+                .expect("beside the vocabulary")
+        };
+        let (inputs, outputs) = (read(".inp"), read(".out"));
+        let inputs: Vec<&str> = inputs.split("\n__ggml_vocab_test__\n").collect();
+        assert!(inputs.len() > 40);
+        for (text, line) in inputs.iter().zip(outputs.lines()) {
+            let expected: Vec<u32> =
+                line.split_whitespace().map(|id| id.parse().expect("a number")).collect();
+            assert_eq!(codec.encode(text).expect("encodes"), expected, "{name}: {text:?}");
+            assert_eq!(codec.decode(&expected).expect("decodes"), *text, "{name}");
+            let mut stream = codec.stream();
+            let mut told = String::new();
+            for id in expected {
+                told.extend(stream.push(id).expect("decodes"));
+            }
+            told.extend(stream.finish().expect("decodes"));
+            assert_eq!(told, *text, "{name}, streamed");
+        }
+    }
+
+    fn vocabulary_agrees(name: &str) {
+        let Some(folder) = shared("gguf-vocabs") else { return };
+        let disk = Folder::Disk(folder.clone());
+        let mut source = Source::open(&disk, &format!("ggml-vocab-{name}.gguf")).expect("opens");
+        let content = header::read(&mut source).expect("reads");
+        agrees(&codec(&content, &disk, &source.place).expect("is a tokenizer"), &folder, name);
+    }
+
+    #[test]
+    fn sentence_piece_agrees_with_llama_cpp() {
+        vocabulary_agrees("llama-spm");
+        vocabulary_agrees("phi-3");
+    }
+
+    #[test]
+    fn byte_level_agrees_with_llama_cpp() {
+        vocabulary_agrees("gpt-2");
+        vocabulary_agrees("starcoder");
+        vocabulary_agrees("mpt");
+    }
+
+    #[test]
+    fn the_words_of_qwen_agree_with_llama_cpp() {
+        let (Some(vocabularies), Some(folder)) = (shared("gguf-vocabs"), shared("lora-qwen2.5-0.5b")) else {
+            return;
+        };
+        let read = |file: &str| std::fs::read_to_string(folder.join(file)).expect("reads");
+        let ids: BTreeMap<String, usize> =
+            serde_json::from_str(&read("vocab.json")).expect("from tokens to ids");
+        let mut tokens = vec![Value::String(String::new()); ids.len()];
+        for (token, id) in ids {
+            tokens[id] = Value::String(token);
+        }
+        let merges = read("merges.txt");
+        let merges =
+            merges.lines().filter(|l| !l.starts_with("#version")).map(|l| Value::String(l.to_owned()));
+        let content = Content {
+            magic: VersionedMagic::GgufV3,
+            metadata: HashMap::from([
+                ("tokenizer.ggml.model".to_owned(), Value::String("gpt2".to_owned())),
+                ("tokenizer.ggml.pre".to_owned(), Value::String("qwen2".to_owned())),
+                ("tokenizer.ggml.tokens".to_owned(), Value::Array(tokens)),
+                ("tokenizer.ggml.merges".to_owned(), Value::Array(merges.collect())),
+            ]),
+            tensor_infos: HashMap::new(),
+            tensor_data_offset: 0,
+        };
+        let codec = codec(&content, &Folder::Disk(folder), "made").expect("is a tokenizer");
+        agrees(&codec, &vocabularies, "qwen2");
+    }
 }

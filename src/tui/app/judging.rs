@@ -32,13 +32,13 @@ const ORDER: [Field; 5] = [
 
 /// How a judgment stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Saved {
+pub enum Keeping {
     /// Something is still missing.
     Incomplete,
     /// On its way to the disk.
-    Saving,
+    Writing,
     /// On the disk.
-    Saved,
+    Kept,
 }
 
 /// The ratings on the screen.
@@ -57,7 +57,7 @@ pub struct Judging {
     /// When rating began.
     pub since: Duration,
     /// How it stands.
-    pub saved: Saved,
+    pub saved: Keeping,
     /// What was last given to the disk, to tell whether anything changed since.
     recorded: Option<([Rating; 2], Option<Verdict>, String)>,
 }
@@ -66,9 +66,7 @@ impl Judging {
     /// Ratings of a trial: as they were recorded, else as they were being entered, else none.
     pub fn of(trial: &str, recorded: Option<&Judgment>, draft: Option<&Draft>, since: Duration) -> Self {
         let (ratings, verdict, note) = match (draft, recorded) {
-            (Some(d), _) if d.ratings != <[Rating; 2]>::default() || !d.note.is_empty() => {
-                (d.ratings.clone(), d.verdict, d.note.clone())
-            }
+            (Some(d), _) if d.has_begun() => (d.ratings.clone(), d.verdict, d.note.clone()),
             (_, Some(j)) => (j.ratings.clone(), j.verdict, j.note.clone()),
             _ => Default::default(),
         };
@@ -79,12 +77,12 @@ impl Judging {
             note: editor(&note),
             field: Field::Accuracy(Side::A),
             since,
-            saved: Saved::Incomplete,
+            saved: Keeping::Incomplete,
             recorded: recorded.map(|j| (j.ratings.clone(), j.verdict, j.note.clone())),
         };
         judging.field = judging.first_missing().unwrap_or(Field::Accuracy(Side::A));
         if judging.is_recorded() {
-            judging.saved = Saved::Saved;
+            judging.saved = Keeping::Kept;
         }
         judging
     }
@@ -117,7 +115,7 @@ impl Judging {
     /// Marks what is on the screen as given to the disk.
     pub fn record(&mut self) {
         self.recorded = Some((self.ratings.clone(), self.verdict, self.note_text()));
-        self.saved = Saved::Saving;
+        self.saved = Keeping::Writing;
     }
 
     fn first_missing(&self) -> Option<Field> {

@@ -1,13 +1,17 @@
 //! What the lab is at a moment, and how it changes: `update(message) -> effects`, without terminal, files or
 //! threads, so that every change can be tested. The runtime carries the effects out.
 
+mod asking;
+mod choosing;
 mod judging;
 mod lists;
+mod looking;
 mod open;
 mod question;
+mod rating;
 mod update;
 
-pub use judging::{Field, Judging, Saved};
+pub use judging::{Field, Judging, Keeping};
 pub use lists::{Choice, List};
 pub use open::{Open, State};
 pub use question::Question;

@@ -1,7 +1,6 @@
 //! The trial on the screen: being run, or read back.
 
 use crate::compare::{Answer, Event, Finish, Side, Support, Trial, support};
-use crate::fault::Fault;
 use crate::job::Progress;
 use crate::retrieve::Hit;
 use std::time::Duration;
@@ -123,8 +122,7 @@ impl Open {
                 pane.stale = true;
             }
             Event::Answered(side, answer) => {
-                let follow = self.pane(side).follow;
-                *self.pane_mut(side) = Pane { follow, ..Pane::ended(*answer) };
+                *self.pane_mut(side) = Pane::ended(*answer);
                 if self.panes.iter().all(|p| matches!(p.state, State::Ended(_))) {
                     self.readable = Some(now);
                 }
@@ -181,15 +179,4 @@ impl Pane {
             _ => None,
         }
     }
-}
-
-/// A fault that stands in both panes when the whole trial failed.
-pub(super) fn failed(open: &mut Open, fault: &Fault) {
-    for pane in &mut open.panes {
-        pane.stop();
-    }
-    if open.hits.is_none() {
-        open.hits = Some(Vec::new());
-    }
-    let _ = fault;
 }

@@ -111,6 +111,10 @@ fn told(app: &App, theme: Theme) -> (String, Style) {
     if let Index::Failed(fault) = &app.index {
         return (fault.to_string(), theme.fault());
     }
+    if let Some(judging) = &app.judging {
+        let text = if judging.is_complete() { "Every change is saved at once." } else { "" };
+        return (text.to_owned(), theme.quiet());
+    }
     if app.running {
         return ("Esc stops both answers.".to_owned(), theme.quiet());
     }

@@ -3,7 +3,7 @@
 use super::paint::{self, Painted};
 use crate::compare::Side;
 use crate::study::{Rating, Verdict};
-use crate::tui::app::{App, Field, Judging, Saved};
+use crate::tui::app::{App, Field, Judging, Keeping};
 use crate::tui::theme::Theme;
 use crate::tui::wrap::{columns, fit};
 use ratatui::layout::Rect;
@@ -23,10 +23,10 @@ fn wide(width: u16) -> bool {
 
 pub(super) fn draw(app: &App, judging: &Judging, theme: Theme, area: Rect, frame: &mut ratatui::Frame<'_>) {
     let saved = match (judging.saved, &app.keep_fault) {
-        (Saved::Saved, _) => "saved",
-        (Saved::Saving, None) => "saving",
-        (Saved::Saving, Some(_)) => "NOT SAVED YET, still trying",
-        (Saved::Incomplete, _) => "not complete yet",
+        (Keeping::Kept, _) => "saved",
+        (Keeping::Writing, None) => "saving",
+        (Keeping::Writing, Some(_)) => "NOT SAVED YET, still trying",
+        (Keeping::Incomplete, _) => "not complete yet",
     };
     let buffer = frame.buffer_mut();
     let inside = paint::frame(
@@ -38,7 +38,7 @@ pub(super) fn draw(app: &App, judging: &Judging, theme: Theme, area: Rect, frame
     let width = usize::from(inside.width);
     let mut lines = vec![header(theme)];
     for side in Side::BOTH {
-        lines.push(row(app, judging, side, theme, width));
+        lines.push(row(judging, side, theme, width));
     }
     lines.push(verdict(judging, theme));
     let note_at = lines.len();
@@ -62,20 +62,16 @@ fn header(theme: Theme) -> Painted {
     line
 }
 
-fn row(app: &App, judging: &Judging, side: Side, theme: Theme, width: usize) -> Painted {
+fn row(judging: &Judging, side: Side, theme: Theme, width: usize) -> Painted {
     let rating = &judging.ratings[side.index()];
     let mut line = Painted::default();
     line.push(side.letter(), theme.key());
     line.push(" ", Style::new());
     degree(&mut line, rating.accuracy, judging.field == Field::Accuracy(side), 12, theme);
     degree(&mut line, rating.completeness, judging.field == Field::Completeness(side), 14, theme);
-    let used = 28;
-    if judging.field == Field::Tags(side) {
-        tags_to_choose(&mut line, app, rating, theme, width.saturating_sub(used));
-    } else {
-        let tags = if rating.tags.is_empty() { "–".to_owned() } else { rating.tags.join(", ") };
-        line.push(&fit(&tags, width.saturating_sub(used)), Style::new());
-    }
+    let tags = if rating.tags.is_empty() { "–".to_owned() } else { rating.tags.join(", ") };
+    let style = if judging.field == Field::Tags(side) { theme.cursor() } else { Style::new() };
+    line.push(&fit(&tags, width.saturating_sub(28)), style);
     line
 }
 
@@ -92,19 +88,27 @@ fn degree(line: &mut Painted, degree: Option<u8>, current: bool, columns: usize,
     line.push(&" ".repeat(columns.saturating_sub(5)), Style::new());
 }
 
-fn tags_to_choose(line: &mut Painted, app: &App, rating: &Rating, theme: Theme, width: usize) {
-    let all = &app.settings.rubric.tags;
-    // Each tag in full where there is room, else cut to an equal share.
-    let natural: usize = all.iter().map(|t| columns(t) + 3).sum();
-    let share = (width / all.len().max(1)).saturating_sub(3);
-    for (n, tag) in all.iter().enumerate() {
+/// The tags there are, each with its digit, wrapped between tags.
+fn tags_to_choose(app: &App, rating: &Rating, theme: Theme, width: usize) -> Vec<Painted> {
+    let mut lines = vec![Painted::default()];
+    let mut used = 0;
+    for (n, tag) in app.settings.rubric.tags.iter().enumerate() {
         let chosen = rating.tags.contains(tag);
-        let name = if natural <= width { fit(tag, width) } else { fit(tag, share) };
-        line.push(&format!("{}", n + 1), theme.quiet());
-        line.push(if chosen { "✓" } else { " " }, theme.good());
-        line.push(&name, if chosen { theme.heading(true) } else { Style::new() });
-        line.push(" ", Style::new());
+        let tag = fit(tag, width.saturating_sub(6));
+        let needed = columns(&tag) + 6;
+        if used + needed > width && used > 0 {
+            lines.push(Painted::default());
+            used = 0;
+        }
+        used += needed;
+        if let Some(line) = lines.last_mut() {
+            line.push(&format!("{} ", n + 1), theme.key());
+            line.push(if chosen { "✓ " } else { "  " }, theme.good());
+            line.push(&tag, if chosen { theme.heading(true) } else { Style::new() });
+            line.push("  ", Style::new());
+        }
     }
+    lines
 }
 
 fn verdict(judging: &Judging, theme: Theme) -> Painted {
@@ -140,18 +144,12 @@ fn anchors(app: &App, judging: &Judging, theme: Theme, area: u16) -> Vec<Painted
         Field::Completeness(_) => ("completeness", &app.settings.rubric.completeness),
         Field::Verdict => {
             return told(
-                "Which answer would you rather have got? With it the judgment is saved; go back to amend it.",
+                "Which answer would you rather have got? With it the judgment is saved.",
                 width,
                 theme,
             );
         }
-        Field::Tags(side) => {
-            return told(
-                &format!("What is wrong with answer {}? Digits set and remove tags.", side.letter()),
-                width,
-                theme,
-            );
-        }
+        Field::Tags(side) => return tags_to_choose(app, &judging.ratings[side.index()], theme, width),
         Field::Note => return told("A note on this trial. It is kept with the ratings.", width, theme),
     };
     let anchor = |n: u8| format!("{n} {}", scale.anchor(n));
@@ -170,7 +168,8 @@ fn anchors(app: &App, judging: &Judging, theme: Theme, area: u16) -> Vec<Painted
     [(1, Some(4)), (2, Some(5)), (3, None)]
         .into_iter()
         .map(|(left, right)| {
-            let mut line = Painted::text(&anchor(left), theme.quiet(), half.saturating_sub(1));
+            let room = if right.is_some() { half.saturating_sub(1) } else { width };
+            let mut line = Painted::text(&anchor(left), theme.quiet(), room);
             let used = line.pieces.iter().map(|p| p.1).sum::<usize>();
             line.push(&" ".repeat(half.saturating_sub(used)), Style::new());
             if let Some(right) = right {

@@ -88,7 +88,7 @@ fn panels(app: &App, body: Rect) -> Vec<(Panel, Rect)> {
             let [left, right] = halves(body);
             return vec![(a, left), (b, right)];
         }
-        return stack(&[a, b], app.focus, body);
+        return stack(app, &[a, b], body);
     }
     if body.width >= THREE_COLUMNS {
         let [first, second, third] =
@@ -100,21 +100,16 @@ fn panels(app: &App, body: Rect) -> Vec<(Panel, Rect)> {
         let [left, right] = halves(below);
         return vec![(passages, above), (a, left), (b, right)];
     }
-    stack(&[passages, a, b], app.focus, body)
+    stack(app, &[passages, a, b], body)
 }
 
-/// Above each other; the one with the focus gets what the others can spare.
-fn stack(panels: &[Panel], focus: Panel, body: Rect) -> Vec<(Panel, Rect)> {
-    // Without the focus on one of them, the answers share and the passages keep to their first lines.
-    let grown = panels.iter().filter(|p| **p == focus).count() == 1;
-    let rows: Vec<Constraint> = panels
-        .iter()
-        .map(|panel| match (grown, *panel == focus) {
-            (true, true) => Constraint::Fill(2),
-            (true, false) => Constraint::Fill(1),
-            (false, _) => Constraint::Fill(1),
-        })
-        .collect();
+/// Above each other; the one with the focus gets what the others can spare. Before the first question that is the
+/// passages' panel, where the corpus is introduced.
+fn stack(app: &App, panels: &[Panel], body: Rect) -> Vec<(Panel, Rect)> {
+    let rows = panels.iter().map(|panel| {
+        let most = if app.open.is_none() { Panel::Passages } else { app.focus };
+        Constraint::Fill(if *panel == most { 2 } else { 1 })
+    });
     panels.iter().copied().zip(Layout::vertical(rows).split(body).iter().copied()).collect()
 }
 

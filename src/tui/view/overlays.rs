@@ -73,7 +73,7 @@ pub(super) fn trials(
                 None => "–",
             };
             let models = trial.answers.iter().map(|a| a.contender.as_str()).collect::<Vec<_>>().join(" vs ");
-            let question = width.saturating_sub(16 + 2 + 8).min(width * 2 / 3);
+            let question = width.saturating_sub(16 + 2 + 8 + 2 + columns(&models)).max(width / 3);
             let text = fit(&trial.question, question);
             let padding = " ".repeat(question.saturating_sub(columns(&text)));
             Painted::text(&format!("{at}  {rated:<8}{text}{padding}  {models}"), style, width)

@@ -1,0 +1,160 @@
+//! Asking: a question becomes a trial, a trial comes to its end, an answer is asked again.
+
+use super::open::Open;
+use super::{App, Ask, Effect, Index, Judging, Panel};
+use crate::compare::{Side, Trial};
+use crate::fault::Fault;
+use crate::lab::{LONGEST_QUESTION, sampling_again};
+
+impl App {
+    pub(super) fn ask(&mut self) -> Vec<Effect> {
+        let question = self.question.text().trim().to_owned();
+        if question.is_empty() {
+            self.notice = Some("Type a question first.".into());
+            return Vec::new();
+        }
+        if question.len() > LONGEST_QUESTION {
+            self.notice = Some(format!(
+                "The question has {} bytes; at most {LONGEST_QUESTION} can be asked.",
+                question.len()
+            ));
+            return Vec::new();
+        }
+        if self.running {
+            self.notice = Some("The answers are still coming: Esc stops them.".into());
+            return Vec::new();
+        }
+        let ask = Ask { question, corpus: self.corpus.clone(), pair: self.pair.clone(), k: self.k };
+        match &self.index {
+            Index::Ready(_) => self.start(ask),
+            Index::Opening(_) => {
+                self.notice = Some("The question is asked as soon as the corpus is indexed.".into());
+                self.waiting = Some(ask);
+                Vec::new()
+            }
+            Index::Failed(fault) => {
+                self.fault = Some(fault.clone());
+                Vec::new()
+            }
+        }
+    }
+
+    pub(super) fn start(&mut self, ask: Ask) -> Vec<Effect> {
+        let mut effects = self.leave_judge();
+        self.question.asked(&ask.question);
+        let contenders = Side::BOTH.map(|side| ask.pair.of(side).name.clone());
+        self.open = Some(Open::asked(ask.question.clone(), contenders));
+        self.reset_view();
+        self.running = true;
+        self.notice = None;
+        self.focus = Panel::A;
+        effects.push(Effect::Remember(ask.question.clone()));
+        effects.push(Effect::Ask(Box::new(ask)));
+        effects
+    }
+
+    pub(super) fn stop(&mut self) -> Vec<Effect> {
+        if self.waiting.take().is_some() {
+            return Vec::new();
+        }
+        self.notice = Some("Stopping.".into());
+        vec![Effect::Stop]
+    }
+
+    pub(super) fn another_seed(&mut self) -> Vec<Effect> {
+        let (Some(side), false) = (self.focus.side(), self.running) else {
+            self.notice = Some("The answers are still coming: Esc stops them.".into());
+            return Vec::new();
+        };
+        let Some(open) = &mut self.open else {
+            self.notice = Some("Ask a question first: i.".into());
+            return Vec::new();
+        };
+        let Some(trial) = open.trial.clone() else { return Vec::new() };
+        match sampling_again(&trial.answer(side).sampling, &self.settings.sampling) {
+            Ok(sampling) => {
+                self.notice = Some(format!("{} answers again with seed {}.", side.letter(), sampling.seed));
+                let mut effects = self.leave_judge();
+                if let Some(open) = &mut self.open {
+                    open.again(side);
+                }
+                self.scroll.remove(&Panel::of(side));
+                self.running = true;
+                effects.push(Effect::Again(trial, side, sampling));
+                effects
+            }
+            Err(error) => {
+                self.notice = Some(error.to_string());
+                Vec::new()
+            }
+        }
+    }
+
+    pub(super) fn indexed(&mut self, corpus: &str, result: Result<u64, Fault>) -> Vec<Effect> {
+        // The corpus may have been changed meanwhile.
+        if corpus != self.corpus.manifest.id {
+            return Vec::new();
+        }
+        match result {
+            Ok(passages) => {
+                self.index = Index::Ready(passages);
+                self.waiting.take().map_or_else(Vec::new, |ask| self.start(ask))
+            }
+            Err(fault) => {
+                self.waiting = None;
+                self.index = Index::Failed(fault);
+                Vec::new()
+            }
+        }
+    }
+
+    pub(super) fn trial_ended(&mut self, result: Result<Option<Box<Trial>>, Fault>) -> Vec<Effect> {
+        self.running = false;
+        self.notice = None;
+        let Some(open) = &mut self.open else { return Vec::new() };
+        match result {
+            Ok(Some(trial)) => {
+                open.readable.get_or_insert(self.now);
+                open.trial = Some(trial);
+            }
+            Ok(None) => {
+                for pane in &mut open.panes {
+                    pane.stop();
+                }
+                open.hits.get_or_insert_default();
+            }
+            Err(fault) => {
+                // What was said stays on the screen, above the reason why it goes no further.
+                for pane in &mut open.panes {
+                    pane.stop();
+                }
+                open.hits.get_or_insert_default();
+                self.fault = Some(fault);
+            }
+        }
+        Vec::new()
+    }
+
+    pub(super) fn show(&mut self, trial: Box<Trial>) {
+        let draft = std::mem::take(&mut self.draft);
+        let begun = draft.trial.as_deref() == Some(&trial.id) && draft.has_begun();
+        let id = trial.id.clone();
+        self.open = Some(Open::of(trial, self.now));
+        self.reset_view();
+        if begun {
+            self.judging = Some(Judging::of(&id, self.judged.get(&id), Some(&draft), self.now));
+            self.focus = Panel::A;
+            self.notice = Some("Your ratings are as you left them.".into());
+        } else if self.question.text().is_empty() {
+            self.focus = Panel::A;
+        }
+    }
+
+    pub(super) fn reset_view(&mut self) {
+        self.judging = None;
+        self.passage = 0;
+        self.citation.clear();
+        self.scroll.clear();
+        self.zoomed = false;
+    }
+}

@@ -1,0 +1,110 @@
+//! Choosing: a corpus, two models, an earlier trial.
+
+use super::lists::{Choice, List};
+use super::{App, Effect, Index, Over, Panel};
+use crate::compare::Pair;
+use crate::generate::{Contender, Kind};
+
+impl App {
+    pub(super) fn choose_corpus(&mut self) {
+        let choices: Vec<_> = self
+            .corpora
+            .iter()
+            .map(|e| Choice { name: e.manifest.id.clone(), about: e.manifest.description.clone() })
+            .collect();
+        let at = choices.iter().position(|c| c.name == self.corpus.manifest.id).unwrap_or(0);
+        self.over = Over::Corpora(List::of(choices, at));
+    }
+
+    pub(super) fn choose_models(&mut self, baseline: Option<Box<Contender>>) {
+        let choices: Vec<_> =
+            self.models.iter().map(|c| Choice { name: c.name.clone(), about: about(c) }).collect();
+        let current = if baseline.is_some() { &self.pair.tuned } else { &self.pair.baseline };
+        let at = choices.iter().position(|c| c.name == current.name).unwrap_or(0);
+        self.over = Over::Models { baseline, list: List::of(choices, at) };
+    }
+
+    pub(super) fn select(&mut self) -> Vec<Effect> {
+        match std::mem::replace(&mut self.over, Over::None) {
+            Over::Trials(list) => match list.selected() {
+                Some(trial) if !self.running => {
+                    return vec![Effect::Load(trial.corpus.clone(), trial.id.clone())];
+                }
+                Some(_) => self.notice = Some("The answers are still coming: Esc stops them.".into()),
+                None => {}
+            },
+            Over::Corpora(list) => {
+                if let Some(entry) =
+                    list.selected().and_then(|c| self.corpora.iter().find(|e| e.manifest.id == c.name))
+                {
+                    return self.open_corpus(entry.clone());
+                }
+            }
+            Over::Models { baseline, list } => {
+                let chosen =
+                    list.selected().and_then(|c| self.models.iter().find(|m| m.name == c.name)).cloned();
+                match (baseline, chosen) {
+                    (None, Some(chosen)) => self.choose_models(Some(Box::new(chosen))),
+                    (Some(baseline), Some(tuned)) => {
+                        self.pair = Pair { baseline: *baseline, tuned };
+                        self.pair_chosen = true;
+                        return vec![Effect::Warm(Box::new(self.pair.clone()))];
+                    }
+                    (_, None) => {}
+                }
+            }
+            over @ (Over::None | Over::Help { .. } | Over::Quit) => self.over = over,
+        }
+        Vec::new()
+    }
+
+    pub(super) fn open_corpus(&mut self, entry: crate::corpus::Entry) -> Vec<Effect> {
+        if entry.manifest.id == self.corpus.manifest.id {
+            return Vec::new();
+        }
+        if self.running {
+            self.notice = Some("The answers are still coming: Esc stops them.".into());
+            return Vec::new();
+        }
+        let mut effects = self.leave_judge();
+        self.corpus = entry;
+        self.open = None;
+        self.waiting = None;
+        self.reset_view();
+        self.index = Index::Opening(None);
+        self.focus = Panel::Question;
+        effects.push(Effect::Index(Box::new(self.corpus.clone())));
+        if !self.pair_chosen
+            && let Some(pair) = default_pair(&self.models, &self.corpus.manifest.id)
+        {
+            self.pair = pair;
+            effects.push(Effect::Warm(Box::new(self.pair.clone())));
+        }
+        effects
+    }
+}
+
+/// The base with the adapter trained on the most examples of this corpus, else of any.
+fn default_pair(models: &[Contender], corpus: &str) -> Option<Pair> {
+    let examples = |c: &Contender| c.trained_on.as_ref().map_or(0, |t| t.examples);
+    let on_it = |c: &Contender| c.trained_on.as_ref().is_some_and(|t| t.corpus == corpus);
+    let tuned = models
+        .iter()
+        .filter(|c| matches!(c.kind, Kind::Adapter { .. }))
+        .max_by_key(|c| (on_it(c), examples(c)))?;
+    let Kind::Adapter { base } = &tuned.kind else { return None };
+    let baseline = models.iter().find(|c| c.name == *base)?;
+    Some(Pair { baseline: baseline.clone(), tuned: tuned.clone() })
+}
+
+fn about(c: &Contender) -> String {
+    let kind = match &c.kind {
+        Kind::Base => "base".to_owned(),
+        Kind::Gguf => "GGUF".to_owned(),
+        Kind::Adapter { base } => format!("adapter of {base}"),
+    };
+    match &c.trained_on {
+        Some(trained) => format!("{kind}, {} examples of {}", trained.examples, trained.corpus),
+        None => format!("{kind}. {}", c.description.as_deref().unwrap_or(&c.title)),
+    }
+}

@@ -1,0 +1,10 @@
+//! The models that answer, held against Hugging Face transformers, PEFT and llama.cpp, and against every kind of
+//! broken file. The data under `tests/data/models` is made by `tests/reference/logits.py`.
+
+mod adapters;
+mod faults;
+mod gguf;
+mod logits;
+mod reader;
+mod support;
+mod templates;
