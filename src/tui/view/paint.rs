@@ -70,8 +70,9 @@ pub(super) struct Frame<'a> {
 /// Paints a border with its titles; gives back what is inside. A thick border marks the focus without colour.
 pub(super) fn frame(frame: &Frame<'_>, theme: Theme, area: Rect, buffer: &mut Buffer) -> Rect {
     let width = usize::from(area.width.saturating_sub(4));
-    let title = fit(frame.title, width);
-    let right = fit(frame.right, width.saturating_sub(columns(&title) + 3));
+    // What is happening is worth more than the whole of a long name.
+    let right = fit(frame.right, width.saturating_sub(12));
+    let title = fit(frame.title, width.saturating_sub(if right.is_empty() { 0 } else { columns(&right) + 3 }));
     let mut block = Block::bordered()
         .border_type(if frame.focused { BorderType::Thick } else { BorderType::Plain })
         .border_style(theme.border(frame.focused))
