@@ -7,6 +7,14 @@ use crate::fault::Fault;
 use crate::lab::{LONGEST_QUESTION, sampling_again};
 
 impl App {
+    /// Goes to the question line. A question that was asked already is there to be replaced or asked again.
+    pub(super) fn type_question(&mut self) {
+        self.focus = Panel::Question;
+        if self.question.was_asked() {
+            self.question.select();
+        }
+    }
+
     pub(super) fn ask(&mut self) -> Vec<Effect> {
         let question = self.question.text().trim().to_owned();
         if question.is_empty() {

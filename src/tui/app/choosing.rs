@@ -72,7 +72,7 @@ impl App {
         self.waiting = None;
         self.reset_view();
         self.index = Index::Opening(None);
-        self.focus = Panel::Question;
+        self.type_question();
         effects.push(Effect::Index(Box::new(self.corpus.clone())));
         if !self.pair_chosen
             && let Some(pair) = default_pair(&self.models, &self.corpus.manifest.id)

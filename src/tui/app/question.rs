@@ -1,6 +1,7 @@
 //! The line the question is typed into, and the earlier questions behind it.
 
 use crate::text::one_line;
+use ratatui::style::{Modifier, Style};
 use ratatui_textarea::{CursorMove, TextArea, WrapMode};
 
 /// A line editor with a history.
@@ -35,6 +36,18 @@ impl Question {
     /// Inserts pasted text at the cursor: made printable, on one line.
     pub fn paste(&mut self, text: &str) {
         self.editor.insert_str(one_line(text.trim_end_matches(['\r', '\n'])));
+    }
+
+    /// Selects what is in the line, so that typing replaces it and `Enter` asks it again.
+    pub fn select(&mut self) {
+        if !self.text().is_empty() {
+            self.editor.select_all();
+        }
+    }
+
+    /// Whether what is in the line is the question that was asked last.
+    pub fn was_asked(&self) -> bool {
+        self.history.last().is_some_and(|last| *last == self.text())
     }
 
     /// Remembers a question as asked.
@@ -73,7 +86,8 @@ impl Question {
 /// A line editor holding a text.
 pub(super) fn editor(text: &str) -> TextArea<'static> {
     let mut editor = TextArea::new(vec![one_line(text)]);
-    editor.set_cursor_line_style(ratatui::style::Style::new());
+    editor.set_cursor_line_style(Style::new());
+    editor.set_selection_style(Style::new().add_modifier(Modifier::REVERSED));
     editor.set_wrap_mode(WrapMode::WordOrGlyph);
     editor.move_cursor(CursorMove::End);
     editor
@@ -94,6 +108,25 @@ mod tests {
         q.later();
         q.later();
         assert_eq!(q.text(), "typing");
+    }
+
+    #[test]
+    fn typing_over_a_selected_question_replaces_it() {
+        let mut q = Question::new(vec![]);
+        q.set("asked before?");
+        q.select();
+        q.editor
+            .input(ratatui::crossterm::event::KeyEvent::from(ratatui::crossterm::event::KeyCode::Char('W')));
+        assert_eq!(q.text(), "W");
+    }
+
+    #[test]
+    fn a_paste_over_a_selected_question_replaces_it() {
+        let mut q = Question::new(vec![]);
+        q.set("asked before?");
+        q.select();
+        q.paste("new");
+        assert_eq!(q.text(), "new");
     }
 
     #[test]

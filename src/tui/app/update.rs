@@ -97,7 +97,7 @@ impl App {
             }
             Action::EditQuestion => {
                 self.zoomed = false;
-                self.focus = Panel::Question;
+                self.type_question();
             }
             Action::Stop => {
                 if self.running || self.waiting.is_some() {
@@ -106,7 +106,7 @@ impl App {
                 if self.zoomed {
                     self.zoomed = false;
                 } else {
-                    self.focus = Panel::Question;
+                    self.type_question();
                 }
             }
             Action::AnotherSeed => return self.another_seed(),

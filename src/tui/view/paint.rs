@@ -72,7 +72,8 @@ pub(super) fn frame(frame: &Frame<'_>, theme: Theme, area: Rect, buffer: &mut Bu
     let width = usize::from(area.width.saturating_sub(4));
     // What is happening is worth more than the whole of a long name.
     let right = fit(frame.right, width.saturating_sub(12));
-    let title = fit(frame.title, width.saturating_sub(if right.is_empty() { 0 } else { columns(&right) + 3 }));
+    let title =
+        fit(frame.title, width.saturating_sub(if right.is_empty() { 0 } else { columns(&right) + 3 }));
     let mut block = Block::bordered()
         .border_type(if frame.focused { BorderType::Thick } else { BorderType::Plain })
         .border_style(theme.border(frame.focused))
