@@ -1,7 +1,7 @@
 //! Choosing: a corpus, two models, an earlier trial.
 
 use super::lists::{Choice, List};
-use super::{App, Effect, Index, Over, Panel};
+use super::{App, Effect, Index, Over};
 use crate::compare::Pair;
 use crate::generate::{Contender, Kind};
 
