@@ -60,7 +60,10 @@ mod tests {
 
     #[test]
     fn overrides_are_escaped_and_letters_are_not() {
-        assert_eq!(json(&"é東\u{202e}\u{9b}\u{7f}").expect("json"), "\"é東\\u202e\\u009b\\u007f\"");
+        assert_eq!(
+            json(&"é東\u{202e}\u{9b}\u{7f}\u{7f}").expect("json"),
+            "\"é東\\u202e\\u009b\\u007f\\u007f\""
+        );
     }
 
     #[test]

@@ -377,6 +377,49 @@ fn ratings_left_half_way_are_kept() {
     assert_eq!(app.judging.as_ref().map(|j| j.ratings[0].completeness), Some(Some(5)));
 }
 
+fn kept(effects: &[super::app::Effect]) -> usize {
+    effects.iter().filter(|e| matches!(e, super::app::Effect::Keep(_))).count()
+}
+
+#[test]
+fn ratings_begun_on_a_trial_that_does_not_come_back_are_kept() {
+    let mut app = done();
+    app.draft =
+        Draft { trial: Some("another".into()), verdict: Some(crate::study::Verdict::B), ..Draft::default() };
+    let gone = Fault::new("trials/another.json", "no such file");
+    assert_eq!(kept(&app.update(Message::Loaded(Err(gone)))), 1);
+    assert!(app.judged.contains_key("another"));
+}
+
+#[test]
+fn a_trial_read_late_does_not_take_the_place_of_a_running_one() {
+    let mut app = asked();
+    let late = trial([answer(Side::A, "late", Finish::Stop), answer(Side::B, "late", Finish::Stop)]);
+    app.update(Message::Loaded(Ok(Box::new(late))));
+    assert!(app.running && app.open.as_ref().is_some_and(|o| o.trial.is_none()));
+}
+
+#[test]
+fn asking_again_that_is_stopped_brings_back_what_was_there() {
+    let mut app = done();
+    press(&mut app, "s");
+    assert!(app.open.as_ref().is_some_and(|o| o.pane(Side::A).text.is_empty()));
+    app.update(Message::TrialEnded(Ok(None)));
+    assert!(app.open.as_ref().is_some_and(|o| o.pane(Side::A).text == SAID_A));
+}
+
+#[test]
+fn the_mouse_scrolls_the_panel_it_is_over_and_focuses_the_one_it_clicks() {
+    use ratatui::crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
+    let mut app = done();
+    frame(&mut app, Theme::new(true), 80, 24);
+    let at = |kind| MouseEvent { kind, column: 5, row: 6, modifiers: KeyModifiers::NONE };
+    app.update(Message::Mouse(at(MouseEventKind::ScrollDown)));
+    assert_eq!(app.scroll.get(&super::app::Panel::Passages), Some(&3));
+    app.update(Message::Mouse(at(MouseEventKind::Down(MouseButton::Left))));
+    assert_eq!(app.focus, super::app::Panel::Passages);
+}
+
 #[test]
 fn citations_lead_to_their_passage_and_back() {
     let mut app = done();

@@ -78,7 +78,10 @@ impl App {
             self.notice = Some("Ask a question first: i.".into());
             return Vec::new();
         };
-        let Some(trial) = open.trial.clone() else { return Vec::new() };
+        let Some(trial) = open.trial.clone() else {
+            self.notice = Some("This trial was not kept; ask the question again: i.".into());
+            return Vec::new();
+        };
         match sampling_again(&trial.answer(side).sampling, &self.settings.sampling) {
             Ok(sampling) => {
                 self.notice = Some(format!("{} answers again with seed {}.", side.letter(), sampling.seed));
@@ -125,25 +128,29 @@ impl App {
                 open.readable.get_or_insert(self.now);
                 open.trial = Some(trial);
             }
-            Ok(None) => {
-                for pane in &mut open.panes {
-                    pane.stop();
+            stopped => {
+                self.fault = stopped.err();
+                match open.trial.take() {
+                    // Asking again came to nothing: what was there before is there still.
+                    Some(before) => *open = Open::of(before, self.now),
+                    None => {
+                        // What was said stays on the screen, above the reason why it goes no further.
+                        for pane in &mut open.panes {
+                            pane.stop();
+                        }
+                        open.hits.get_or_insert_default();
+                    }
                 }
-                open.hits.get_or_insert_default();
-            }
-            Err(fault) => {
-                // What was said stays on the screen, above the reason why it goes no further.
-                for pane in &mut open.panes {
-                    pane.stop();
-                }
-                open.hits.get_or_insert_default();
-                self.fault = Some(fault);
             }
         }
         Vec::new()
     }
 
-    pub(super) fn show(&mut self, trial: Box<Trial>) {
+    pub(super) fn show(&mut self, trial: Box<Trial>) -> Vec<Effect> {
+        // Meanwhile a question may have been asked, or another corpus opened.
+        if self.running || trial.corpus != self.corpus.manifest.id {
+            return self.keep_draft();
+        }
         let draft = std::mem::take(&mut self.draft);
         let begun = draft.trial.as_deref() == Some(&trial.id) && draft.has_begun();
         let id = trial.id.clone();
@@ -156,6 +163,7 @@ impl App {
         } else if self.question.text().is_empty() {
             self.focus = Panel::A;
         }
+        Vec::new()
     }
 
     pub(super) fn reset_view(&mut self) {

@@ -296,7 +296,8 @@ impl App {
         {
             effects.push(Effect::Load(start.corpus.manifest.id.clone(), trial.clone()));
         }
-        let app = Self {
+        let comes_back = effects.iter().any(|e| matches!(e, Effect::Load(..)));
+        let mut app = Self {
             now: Duration::ZERO,
             settings: start.settings,
             annotator: start.annotator,
@@ -328,6 +329,9 @@ impl App {
             drawn: Drawn::default(),
             draft: start.draft,
         };
+        if !comes_back {
+            effects.extend(app.keep_draft());
+        }
         (app, effects)
     }
 

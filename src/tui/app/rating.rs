@@ -12,7 +12,12 @@ impl App {
             return;
         };
         let Some(trial) = open.trial.as_ref().filter(|_| !self.running) else {
-            self.notice = Some("Both answers have to end first; Esc stops them.".into());
+            let why = if self.running {
+                "Both answers have to end first; Esc stops them."
+            } else {
+                "This trial was not kept, so it cannot be rated; ask the question again: i."
+            };
+            self.notice = Some(why.into());
             return;
         };
         self.zoomed = false;
@@ -59,6 +64,28 @@ impl App {
             juxta: env!("CARGO_PKG_VERSION").to_owned(),
         };
         judging.record();
+        self.judged.insert(judgment.trial.clone(), judgment.clone());
+        self.unkept.push(judgment.clone());
+        vec![Effect::Keep(Box::new(judgment))]
+    }
+
+    /// Gives ratings that a lab left half-way to the disk as they are, where their trial does not come back to the
+    /// screen: the next draft would take their place.
+    pub(super) fn keep_draft(&mut self) -> Vec<Effect> {
+        let draft = std::mem::take(&mut self.draft);
+        let Some(trial) = draft.trial.clone().filter(|_| draft.has_begun()) else { return Vec::new() };
+        let judgment = Judgment {
+            trial,
+            annotator: self.annotator.clone(),
+            at: Timestamp::now(),
+            // How long it took went with the lab that was killed; the record that completes this one will say.
+            seconds: 0.0,
+            ratings: draft.ratings,
+            verdict: draft.verdict,
+            note: draft.note,
+            shown: self.layers.iter().copied().collect(),
+            juxta: env!("CARGO_PKG_VERSION").to_owned(),
+        };
         self.judged.insert(judgment.trial.clone(), judgment.clone());
         self.unkept.push(judgment.clone());
         vec![Effect::Keep(Box::new(judgment))]

@@ -43,11 +43,12 @@ impl App {
                 self.remarks.extend(faults);
                 Vec::new()
             }
-            Message::Loaded(Ok(trial)) => {
-                self.show(trial);
-                Vec::new()
+            Message::Loaded(Ok(trial)) => self.show(trial),
+            Message::Loaded(Err(fault)) => {
+                self.fault = Some(fault);
+                self.keep_draft()
             }
-            Message::Loaded(Err(fault)) | Message::Told(fault) => {
+            Message::Told(fault) => {
                 self.fault = Some(fault);
                 Vec::new()
             }
