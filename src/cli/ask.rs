@@ -43,7 +43,7 @@ pub(super) fn run(lab: &Lab, args: &Args) -> anyhow::Result<()> {
     settings.temperature = args.temperature.unwrap_or(settings.temperature);
     settings.max_tokens = args.max_tokens.map_or(settings.max_tokens, usize::from);
     let corpus = lab.corpus(args.corpus.as_deref())?;
-    let pair = Pair::choose(lab.models.registry(), args.pair.as_deref(), &corpus.manifest.id)?;
+    let pair = Pair::choose(&lab.models.registry(), args.pair.as_deref(), &corpus.manifest.id)?;
     let asking = Asking {
         question: args.question.clone(),
         pair,

@@ -1,14 +1,10 @@
 //! `juxta finetune`: an adapter from a corpus's training questions.
 
 use super::out::{self, Bar};
-use crate::corpus::Split;
-use crate::fault::Fault;
-use crate::finetune::{self, Card, Outcome, Pair, Recipe, Source, Status};
-use crate::generate::{Checkpoint, Kind};
 use crate::job::{Cancel, Progress};
-use crate::lab::Lab;
+use crate::lab::{Lab, Outcome, Recipe, Status, Tuned, Tuning};
 use serde_json::json;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What to train, on what.
 #[derive(Debug, clap::Args)]
@@ -22,9 +18,10 @@ pub(super) struct Args {
     /// How many of its training questions, from the first.
     #[arg(long, value_name = "N", default_value_t = 500)]
     examples: usize,
-    /// The new folder that the adapter goes to. An interrupted run goes on when it is started again.
+    /// The new folder that the adapter goes to; one in the lab's models folder if left out. An interrupted run goes
+    /// on when it is started again.
     #[arg(long, value_name = "DIR")]
-    out: PathBuf,
+    out: Option<PathBuf>,
     /// Rank of the adapters.
     #[arg(long, value_name = "R")]
     rank: Option<usize>,
@@ -61,6 +58,16 @@ pub(super) struct Args {
 }
 
 impl Args {
+    fn tuning(&self) -> Tuning {
+        Tuning {
+            base: self.base.clone(),
+            corpus: self.corpus.clone(),
+            examples: self.examples,
+            recipe: self.recipe(),
+            out: self.out.clone(),
+        }
+    }
+
     fn recipe(&self) -> Recipe {
         let usual = Recipe::default();
         Recipe {
@@ -80,68 +87,16 @@ impl Args {
 }
 
 pub(super) fn run(lab: &Lab, args: &Args) -> anyhow::Result<()> {
-    let recipe = args.recipe();
-    recipe.check()?;
+    let tuning = args.tuning();
     let cancel = Cancel::new();
-    let base = lab.models.registry().find(&args.base)?;
-    if !matches!(base.kind, Kind::Base) {
-        return Err(Fault::new("--base", format!("{}, which is an adapter or a GGUF file", base.name))
-            .expected("a model's folder with config.json and safetensors")
-            .next("`juxta model list` shows what there is.")
-            .into());
-    }
-    let entry = lab.corpus(args.corpus.as_deref())?;
-    let outcome = {
+    let Tuned { name, folder, outcome } = {
         let bar = Bar::new();
-        let index = lab.index(&entry, &|p| bar.show(&p), &cancel)?;
-        let corpus = entry.read()?;
-        let read = Checkpoint::load(&base.folder, &base.name, &|p| bar.show(&p), &cancel)?;
-        let source = Source {
-            corpus: &corpus,
-            index: &index,
-            length: lab.retrieval().length,
-            k: lab.settings.retrieval.k,
-            render: &|messages| read.codec.render(messages),
-            fits: &|pair: &Pair| {
-                // The end of the turn is one more.
-                let tokens =
-                    read.codec.encode(&pair.prompt)?.len() + read.codec.encode(&pair.answer)?.len() + 1;
-                Ok(tokens <= recipe.max_tokens)
-            },
-        };
-        let pairs =
-            finetune::examples(&source, Split::Train, Some(args.examples), &|p| bar.show(&p), &cancel)?;
-        let held_out = finetune::examples(&source, Split::Dev, None, &|p| bar.show(&p), &cancel)?;
-        let about = Card {
-            title: format!(
-                "{}, fine-tuned on {} questions of {}",
-                base.title,
-                pairs.len(),
-                corpus.manifest.title
-            ),
-            description: format!(
-                "A LoRA adapter of {}, made by `juxta finetune` from the first {} training questions of the corpus {} \
-                 with the passages that retrieval finds for them.",
-                base.name,
-                pairs.len(),
-                corpus.manifest.id
-            ),
-            licence: format!(
-                "Of the base: {} Of the corpus: {}",
-                base.licence.as_deref().unwrap_or("not stated."),
-                corpus.manifest.licence
-            ),
-            base: args.base.clone(),
-            corpus: corpus.manifest.id.clone(),
-            corpus_digest: corpus.digest.clone(),
-        };
-        drop(read);
-        let report = |status: Status| bar.show(&progress(&status));
-        finetune::train(&base.folder, &pairs, &held_out, &recipe, &args.out, &about, &report, &cancel)?
+        lab.finetune(&tuning, &|status| show(&bar, &status), &cancel)?
     };
     if args.json {
         return out::json(&json!({
-            "out": args.out,
+            "name": name,
+            "out": folder,
             "examples": outcome.examples,
             "skipped": outcome.skipped,
             "steps": outcome.steps,
@@ -152,22 +107,27 @@ pub(super) fn run(lab: &Lab, args: &Args) -> anyhow::Result<()> {
             "seconds": outcome.seconds,
         }));
     }
-    out::text(&summary(&outcome, args))
+    out::text(&summary(&outcome, &folder))
 }
 
-fn progress(status: &Status) -> Progress {
+fn show(bar: &Bar, status: &Status) {
     match status {
-        Status::Reading => Progress { doing: "reading the pairs".into(), done: 0, total: 0 },
-        Status::HeldOut { done, total } => Progress {
+        Status::Preparing(progress) => bar.show(progress),
+        Status::HeldOut { done, total } => bar.show(&Progress {
             doing: "measuring on held-out questions".into(),
             done: *done as u64,
             total: *total as u64,
-        },
-        Status::Step { step, steps, loss, tokens_per_second, seconds_left, .. } => Progress {
+        }),
+        Status::Begun { steps, losses, .. } => bar.show(&Progress {
+            doing: if losses.is_empty() { "training" } else { "training, from where it was" }.into(),
+            done: losses.len() as u64,
+            total: *steps as u64,
+        }),
+        Status::Step { step, steps, loss, tokens_per_second, seconds_left, .. } => bar.show(&Progress {
             doing: format!("loss {loss:.3} · {tokens_per_second:.0} tokens/s · {} left", time(*seconds_left)),
             done: *step as u64,
             total: *steps as u64,
-        },
+        }),
     }
 }
 
@@ -176,10 +136,10 @@ fn time(seconds: f64) -> String {
     if seconds < 60 { format!("{seconds} s") } else { format!("{}:{:02} min", seconds / 60, seconds % 60) }
 }
 
-fn summary(outcome: &Outcome, args: &Args) -> String {
+fn summary(outcome: &Outcome, folder: &Path) -> String {
     let mut text = format!(
         "{}: {} examples, {} steps, {} tokens in {} ({:.0} tokens/s)\n",
-        args.out.display(),
+        folder.display(),
         outcome.examples,
         outcome.steps,
         outcome.tokens,

@@ -1,7 +1,7 @@
 //! `juxta model`: list.
 
 use super::out;
-use crate::generate::{Kind, Registry};
+use crate::generate::Registry;
 use crate::lab::Lab;
 use crate::text::one_line;
 use std::fmt::Write;
@@ -19,7 +19,7 @@ pub(super) enum Command {
 
 pub(super) fn run(data_dir: Option<&Path>, command: &Command) -> anyhow::Result<()> {
     match command {
-        Command::List { json } => list(Lab::open(data_dir)?.models.registry(), *json),
+        Command::List { json } => list(&Lab::open(data_dir)?.models.registry(), *json),
     }
 }
 
@@ -32,12 +32,7 @@ fn list(registry: &Registry, json: bool) -> anyhow::Result<()> {
     }
     let mut text = String::new();
     for c in &registry.contenders {
-        let kind = match &c.kind {
-            Kind::Base => "base".to_owned(),
-            Kind::Gguf => "GGUF".to_owned(),
-            Kind::Adapter { base } => format!("adapter of {}", one_line(base)),
-        };
-        let _ = write!(text, "{} · {kind}", one_line(&c.name));
+        let _ = write!(text, "{} · {}", one_line(&c.name), one_line(&c.kind.to_string()));
         if let Some(trained) = &c.trained_on {
             let _ = write!(text, " · {} examples of {}", trained.examples, one_line(&trained.corpus));
         }

@@ -2,9 +2,11 @@
 
 use super::trial::{Role, Side};
 use crate::fault::{Fault, Result};
+use crate::folder::Folder;
 use crate::generate::{Contender, Model, Registry};
 use crate::job::{Cancel, Report};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 /// The baseline and the fine-tuned contender.
 #[derive(Debug, Clone)]
@@ -56,25 +58,50 @@ impl Pair {
     }
 }
 
-/// Models in memory, by the name of their contender: the few used last.
+/// Which models there are, and those in memory: the few used last.
 #[derive(Debug)]
 pub struct Models {
-    registry: Registry,
-    loaded: Mutex<Vec<(String, Arc<Model>)>>,
+    /// The person's own models.
+    folder: Option<PathBuf>,
+    registry: RwLock<Arc<Registry>>,
+    loaded: Mutex<Vec<Loaded>>,
+}
+
+/// A model in memory. A path names a model as well as a name does, so both tell it from others.
+#[derive(Debug)]
+struct Loaded {
+    name: String,
+    folder: Folder,
+    model: Arc<Model>,
 }
 
 /// How many models stay in memory: a pair, and the one used before.
 const KEPT: usize = 3;
 
 impl Models {
-    /// None loaded yet.
-    pub fn new(registry: Registry) -> Self {
-        Self { registry, loaded: Mutex::default() }
+    /// Those of the bundle and directly below `folder`, as [`Registry::discover`]; none loaded yet.
+    pub fn discover(folder: Option<&Path>) -> Self {
+        let registry = RwLock::new(Arc::new(Registry::discover(folder)));
+        Self { folder: folder.map(Path::to_owned), registry, loaded: Mutex::default() }
     }
 
-    /// What contenders there are.
-    pub fn registry(&self) -> &Registry {
-        &self.registry
+    /// What contenders there are, as of the last look.
+    pub fn registry(&self) -> Arc<Registry> {
+        Arc::clone(&self.registry.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Looks again: what was made since is there, and what was taken away is not. Models of the person's own are
+    /// read anew when they are asked next, since another may have come under the name of an old one.
+    pub fn refresh(&self) -> Arc<Registry> {
+        let found = Arc::new(Registry::discover(self.folder.as_deref()));
+        *self.registry.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&found);
+        self.held().retain(|loaded| matches!(loaded.folder, Folder::Bundled(_)));
+        found
+    }
+
+    fn held(&self) -> std::sync::MutexGuard<'_, Vec<Loaded>> {
+        // A thread that panicked while it held the list cannot have left it half-changed.
+        self.loaded.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The model of a contender, loaded if it is not in memory.
@@ -82,22 +109,23 @@ impl Models {
     /// # Errors
     /// As [`Model::load`].
     pub fn get(&self, contender: &Contender, report: Report<'_>, cancel: &Cancel) -> Result<Arc<Model>> {
-        // A thread that panicked while it held the list cannot have left it half-changed.
-        let held = || self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
-        // A path names a model as well as a name does, so both make the key.
-        let key = format!("{}\u{0}{:?}", contender.name, contender.folder);
         {
-            let mut loaded = held();
-            if let Some(at) = loaded.iter().position(|(name, _)| *name == key) {
+            let mut loaded = self.held();
+            let same = |l: &Loaded| l.name == contender.name && l.folder == contender.folder;
+            if let Some(at) = loaded.iter().position(same) {
                 let found = loaded.remove(at);
-                let model = Arc::clone(&found.1);
+                let model = Arc::clone(&found.model);
                 loaded.push(found);
                 return Ok(model);
             }
         }
-        let model = Arc::new(Model::load(contender, &self.registry, report, cancel)?);
-        let mut loaded = held();
-        loaded.push((key, Arc::clone(&model)));
+        let model = Arc::new(Model::load(contender, &self.registry(), report, cancel)?);
+        let mut loaded = self.held();
+        loaded.push(Loaded {
+            name: contender.name.clone(),
+            folder: contender.folder.clone(),
+            model: Arc::clone(&model),
+        });
         if loaded.len() > KEPT {
             loaded.remove(0);
         }

@@ -54,12 +54,32 @@ pub fn examples(
     report: Report<'_>,
     cancel: &Cancel,
 ) -> Result<Vec<Pair>> {
-    let all: Vec<&Question> = source.corpus.split(split).collect();
+    let chosen = chosen(source.corpus, split, most)?;
+    let wanted = chosen.len();
+    let mut pairs = Vec::with_capacity(wanted);
+    for (n, question) in chosen.iter().enumerate() {
+        cancel.check()?;
+        report(Progress { doing: "making pairs".into(), done: n as u64, total: wanted as u64 });
+        pairs.push(example(source, question)?);
+    }
+    Ok(pairs)
+}
+
+/// Whether a corpus has so many training questions, apart from those to judge by: what [`examples`] will ask, before
+/// anything that takes time.
+///
+/// # Errors
+/// As [`examples`].
+pub fn check(corpus: &Corpus, most: usize) -> Result<()> {
+    chosen(corpus, Split::Train, Some(most)).map(|_| ())
+}
+
+fn chosen(corpus: &Corpus, split: Split, most: Option<usize>) -> Result<Vec<&Question>> {
+    let mut all: Vec<&Question> = corpus.split(split).collect();
     let wanted = most.unwrap_or(all.len());
     if wanted > all.len() {
-        let id = &source.corpus.manifest.id;
         return Err(Fault::new(
-            format!("corpus {id}, --examples"),
+            format!("corpus {}, --examples", corpus.manifest.id),
             format!("{} questions of the split {}", all.len(), name(split)),
         )
         .expected(format!("{wanted} or more"))
@@ -69,17 +89,11 @@ pub fn examples(
         })
         .into());
     }
-    let chosen = &all[..wanted];
+    all.truncate(wanted);
     if split == Split::Train {
-        apart(source.corpus, chosen)?;
+        apart(corpus, &all)?;
     }
-    let mut pairs = Vec::with_capacity(wanted);
-    for (n, question) in chosen.iter().enumerate() {
-        cancel.check()?;
-        report(Progress { doing: "making pairs".into(), done: n as u64, total: wanted as u64 });
-        pairs.push(example(source, question)?);
-    }
-    Ok(pairs)
+    Ok(all)
 }
 
 /// Refuses training questions that are, or rest on the same quotes as, questions of the splits to judge by.

@@ -26,7 +26,7 @@ mod shape;
 mod weights;
 
 pub use card::Card;
-pub use examples::{Source, examples};
+pub use examples::{Source, check, examples};
 pub use pairs::Pair;
-pub use recipe::Recipe;
-pub use run::{HeldOut, Outcome, Status, train};
+pub use recipe::{Method, Recipe};
+pub use run::{HeldOut, Outcome, Status, refuse_taken, train};

@@ -3,11 +3,34 @@
 use super::weights::Projection;
 use crate::fault::{Fault, Result};
 use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// What is trained.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Method {
+    /// Low-rank adapters beside frozen weights.
+    #[default]
+    Lora,
+    /// Every weight.
+    Full,
+}
+
+impl fmt::Display for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Lora => "lora",
+            Self::Full => "full",
+        })
+    }
+}
 
 /// How a run trains.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Recipe {
+    /// What is trained. Rank, α, targets and dropout are of adapters alone.
+    pub method: Method,
     /// The rank r of the adapters.
     pub rank: usize,
     /// The adapters' output is scaled by α / r.
@@ -41,6 +64,7 @@ pub struct Recipe {
 impl Default for Recipe {
     fn default() -> Self {
         Self {
+            method: Method::Lora,
             rank: 8,
             alpha: 16.0,
             targets: Projection::ALL.iter().map(|p| p.name().to_owned()).collect(),

@@ -12,7 +12,7 @@ use super::weights::Weights;
 use crate::fault::{Error, Fault, Result};
 use crate::folder::Folder;
 use crate::generate::Checkpoint;
-use crate::job::{Cancel, SILENT};
+use crate::job::{Cancel, Progress};
 use std::path::Path;
 use std::time::Instant;
 
@@ -22,14 +22,24 @@ const BATCH: usize = 1024;
 /// How far a run is.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Status {
-    /// Reading the base and the pairs.
-    Reading,
+    /// What comes before: an index, the pairs, the base's weights.
+    Preparing(Progress),
     /// Measuring the loss on held-out pairs.
     HeldOut {
         /// Pairs done.
         done: usize,
         /// Pairs in all.
         total: usize,
+    },
+    /// Training begins, or goes on from where an interrupted run was.
+    Begun {
+        /// Steps in all.
+        steps: usize,
+        /// The loss of each step that an interrupted run had done, as [`Status::Step`] would have said it; empty for
+        /// a new run.
+        losses: Vec<f32>,
+        /// The mean loss on held-out pairs before the first step, where there are any.
+        held_out: Option<f32>,
     },
     /// Training: after each step.
     Step {
@@ -100,15 +110,8 @@ pub fn train(
     cancel: &Cancel,
 ) -> Result<Outcome> {
     recipe.check()?;
-    // `symlink_metadata` also sees a link that leads nowhere.
-    if out.symlink_metadata().is_ok() {
-        return Err(Fault::new(out.display(), "something that is already there")
-            .expected("a new folder")
-            .next("Choose another --out, or move what is there away.")
-            .into());
-    }
-    report(Status::Reading);
-    let read = Checkpoint::load(base, &about.base, SILENT, cancel)?;
+    refuse_taken(out)?;
+    let read = Checkpoint::load(base, &about.base, &|p| report(Status::Preparing(p)), cancel)?;
     let shape = Shape::of(&read.shape);
     let vocabulary = Vocabulary::new(base, &read.codec, &shape)?;
     let (pairs, skipped) = vocabulary.tokens(pairs, recipe, &shape)?;
@@ -134,6 +137,21 @@ pub fn train(
     card::write(part.path(), out, &lora, recipe, about, &base_digest, &outcome)?;
     part.remove();
     Ok(outcome)
+}
+
+/// Refuses a place where there is something: nothing of a person's is overwritten.
+///
+/// # Errors
+/// A [`Fault`] naming it.
+pub fn refuse_taken(out: &Path) -> Result<()> {
+    // `symlink_metadata` also sees a link that leads nowhere.
+    if out.symlink_metadata().is_err() {
+        return Ok(());
+    }
+    Err(Fault::new(out.display(), "something that is already there")
+        .expected("a new folder")
+        .next("Choose another --out, or move what is there away.")
+        .into())
 }
 
 /// What the weights depend on: a checkpoint of anything else is not gone on with.
@@ -185,6 +203,7 @@ impl Run<'_> {
 
         let a_epoch = self.pairs.len().div_ceil(recipe.accumulate);
         let steps = a_epoch * recipe.epochs;
+        (self.report)(Status::Begun { steps, losses: state.losses.clone(), held_out: state.held_out });
         let (started, before) = (Instant::now(), (state.tokens, state.seconds, state.step));
         let mut sequence = Vec::new();
         while state.step < steps {

@@ -24,27 +24,27 @@ pub struct Card {
     /// config.json allows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub context_tokens: Option<usize>,
-    /// Of an adapter: the base's name.
+    /// Of what was fine-tuned: the base's name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub base: Option<String>,
-    /// Of an adapter: BLAKE3 of the weights of the base it was trained on.
+    /// Of what was fine-tuned: BLAKE3 of the weights of the base it was trained from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub base_digest: Option<String>,
-    /// Of an adapter: the digest of the corpus that its pairs were made from.
+    /// Of what was fine-tuned: the digest of the corpus that its pairs were made from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub corpus_digest: Option<String>,
-    /// Of an adapter: what it was trained on.
+    /// Of what was fine-tuned: what on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trained_on: Option<TrainedOn>,
-    /// Of an adapter: how it was trained, for people and for training it again.
+    /// Of what was fine-tuned: how, for people and for training it again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub training: Option<toml::Table>,
-    /// Of an adapter: what the training came to.
+    /// Of what was fine-tuned: what the training came to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub result: Option<toml::Table>,
 }
 
-/// What an adapter was trained on.
+/// What a model was fine-tuned on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrainedOn {

@@ -95,7 +95,7 @@ impl Model {
         report: Report,
         cancel: &Cancel,
     ) -> Result<Self> {
-        if base.kind != Kind::Base {
+        if !base.kind.is_whole() {
             return Err(Fault::new(
                 contender.place(),
                 format!("an adapter for {}, which is {}", base.name, told(&base.kind)),
@@ -325,7 +325,7 @@ fn chunk(parameters: u64) -> usize {
 
 fn told(kind: &Kind) -> &'static str {
     match kind {
-        Kind::Base => "a Hugging Face folder",
+        Kind::Base | Kind::Full { .. } => "a Hugging Face folder",
         Kind::Adapter { .. } => "itself an adapter",
         Kind::Gguf => "a GGUF file",
     }

@@ -2,12 +2,13 @@
 //! the first lines of GGUF headers, never weights, so that it is done before the first frame.
 
 use super::adapter;
-use super::card::{Card, TrainedOn};
+use super::card::{CARD, Card, TrainedOn};
 use super::config::Shape;
 use super::gguf;
 use crate::fault::{Error, Fault, Result};
 use crate::folder::Folder;
 use serde::Serialize;
+use std::fmt;
 use std::path::Path;
 
 const BUNDLED: &str = "assets/models";
@@ -29,7 +30,7 @@ pub struct Contender {
     pub licence: Option<String>,
     /// One or two sentences.
     pub description: Option<String>,
-    /// Of an adapter: what it was trained on.
+    /// Of what was fine-tuned: what on.
     pub trained_on: Option<TrainedOn>,
     /// Where it lies.
     #[serde(skip)]
@@ -50,8 +51,40 @@ pub enum Kind {
         /// The name or path of its base, as its settings give it: see [`Registry::base_of`].
         base: String,
     },
+    /// A Hugging Face folder of weights that were all fine-tuned.
+    Full {
+        /// The name or path of its base, as its card gives it: see [`Registry::base_of`].
+        base: String,
+    },
     /// A GGUF file.
     Gguf,
+}
+
+impl Kind {
+    /// The name or path of what it was fine-tuned from, if it was.
+    pub fn base(&self) -> Option<&str> {
+        match self {
+            Self::Adapter { base } | Self::Full { base } => Some(base),
+            Self::Base | Self::Gguf => None,
+        }
+    }
+
+    /// Whether it is a Hugging Face folder of whole weights: what adapters go onto and fine-tuning starts from.
+    pub fn is_whole(&self) -> bool {
+        matches!(self, Self::Base | Self::Full { .. })
+    }
+}
+
+/// As lists show it. The base's name comes from a file and is made printable by whoever prints this.
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Base => write!(f, "base"),
+            Self::Adapter { base } => write!(f, "adapter of {base}"),
+            Self::Full { base } => write!(f, "fine-tuned from {base}"),
+            Self::Gguf => write!(f, "GGUF"),
+        }
+    }
 }
 
 /// All models that were found.
@@ -84,7 +117,11 @@ impl Registry {
         let mut paths: Vec<_> = entries.iter().map(std::fs::DirEntry::path).collect();
         paths.sort();
         for path in paths {
-            let hidden = path.file_name().is_none_or(|name| name.to_string_lossy().starts_with('.'));
+            let hidden = path.file_name().is_none_or(|name| {
+                let name = name.to_string_lossy();
+                // `.part`: a run of fine-tuning that is not finished.
+                name.starts_with('.') || name.ends_with(".part")
+            });
             if !hidden && (path.is_dir() || is_gguf(&path)) {
                 self.add(at(&path));
             }
@@ -141,18 +178,18 @@ impl Registry {
             .into()
     }
 
-    /// The model that an adapter is for: a path (from the adapter's folder or as it stands), a known name, or
-    /// the last part of a name on a hub (`owner/name`).
+    /// The model that an adapter is for or that was fine-tuned: a path (from the adapter's folder or as it stands),
+    /// a known name, or the last part of a name on a hub (`owner/name`).
     ///
     /// # Errors
     /// A [`Fault`] that lists the known names.
     pub fn base_of(&self, adapter: &Contender) -> Result<Contender> {
-        let Kind::Adapter { base } = &adapter.kind else {
-            return Err(Fault::new(adapter.place(), "no adapter")
-                .expected("an adapter, which has a base")
+        let Some(base) = adapter.kind.base() else {
+            return Err(Fault::new(adapter.place(), "nothing that was fine-tuned")
+                .expected("a model that has a base")
                 .into());
         };
-        if let Some(known) = self.contenders.iter().find(|c| c.name == *base && c.name != adapter.name) {
+        if let Some(known) = self.contenders.iter().find(|c| c.name == base && c.name != adapter.name) {
             return Ok(known.clone());
         }
         if let Folder::Disk(folder) = &adapter.folder {
@@ -168,24 +205,24 @@ impl Registry {
         if let Some(known) = self.contenders.iter().find(|c| c.name == last && c.name != adapter.name) {
             return Ok(known.clone());
         }
-        Err(self.unknown(
-            &adapter.folder.place(adapter::CONFIG),
-            &format!("base_model_name_or_path = {base:?}, which is not here"),
-        ))
+        let (file, key) = match adapter.kind {
+            Kind::Adapter { .. } => (adapter::CONFIG, "base_model_name_or_path"),
+            _ => (CARD, "base"),
+        };
+        Err(self.unknown(&adapter.folder.place(file), &format!("{key} = {base:?}, which is not here")))
     }
 
-    /// A base and an adapter of it, to begin with: of all adapters whose base is here, first those trained on
+    /// A base and what was fine-tuned from it, to begin with: of all whose base is here, first those trained on
     /// `corpus`, then those with the most examples.
     pub fn default_pair(&self, corpus: Option<&str>) -> Option<(Contender, Contender)> {
         let rank = |c: &Contender| {
             let trained = c.trained_on.as_ref();
             (trained.is_some_and(|t| Some(t.corpus.as_str()) == corpus), trained.map_or(0, |t| t.examples))
         };
-        let mut adapters: Vec<&Contender> =
-            self.contenders.iter().filter(|c| matches!(c.kind, Kind::Adapter { .. })).collect();
+        let mut tuned: Vec<&Contender> = self.contenders.iter().filter(|c| c.kind.base().is_some()).collect();
         // Stable: among equals the first that was found stays first.
-        adapters.sort_by_key(|c| std::cmp::Reverse(rank(c)));
-        adapters.into_iter().find_map(|adapter| Some((self.base_of(adapter).ok()?, adapter.clone())))
+        tuned.sort_by_key(|c| std::cmp::Reverse(rank(c)));
+        tuned.into_iter().find_map(|tuned| Some((self.base_of(tuned).ok()?, tuned.clone())))
     }
 }
 
@@ -226,11 +263,13 @@ fn at(path: &Path) -> Result<Vec<Contender>> {
 fn read(folder: &Folder) -> Result<Vec<Contender>> {
     if folder.has(adapter::CONFIG) {
         let base = adapter::base_of(folder)?;
-        return Ok(vec![with_card(folder, Kind::Adapter { base }, None, None)?]);
+        return Ok(vec![with_card(folder, Card::read(folder)?, Kind::Adapter { base }, None, None)]);
     }
     if folder.has("config.json") {
         let shape = Shape::read(folder)?;
-        return Ok(vec![with_card(folder, Kind::Base, Some("llama".to_owned()), shape.parameters())?]);
+        let card = Card::read(folder)?;
+        let kind = card.base.clone().map_or(Kind::Base, |base| Kind::Full { base });
+        return Ok(vec![with_card(folder, card, kind, Some("llama".to_owned()), shape.parameters())]);
     }
     let files: Vec<String> =
         folder.list()?.into_iter().filter(|f| !f.contains('/') && is_gguf(Path::new(f))).collect();
@@ -245,13 +284,13 @@ fn read(folder: &Folder) -> Result<Vec<Contender>> {
 
 fn with_card(
     folder: &Folder,
+    card: Card,
     kind: Kind,
     architecture: Option<String>,
     parameters: Option<u64>,
-) -> Result<Contender> {
-    let card = Card::read(folder)?;
+) -> Contender {
     let name = folder.name();
-    Ok(Contender {
+    Contender {
         title: card.title.unwrap_or_else(|| name.clone()),
         name,
         kind,
@@ -262,7 +301,7 @@ fn with_card(
         trained_on: card.trained_on,
         folder: folder.clone(),
         file: None,
-    })
+    }
 }
 
 fn gguf_file(folder: &Folder, file: &str) -> Result<Contender> {
@@ -296,7 +335,7 @@ mod tests {
             let base = r#"{"base_model_name_or_path": "reader"}"#;
             std::fs::write(folder.join(adapter::CONFIG), base).expect("written");
             let card = format!("trained_on = {{ corpus = {corpus:?}, examples = {examples} }}");
-            std::fs::write(folder.join(super::super::card::CARD), card).expect("written");
+            std::fs::write(folder.join(CARD), card).expect("written");
         }
         dir
     }
@@ -342,6 +381,29 @@ mod tests {
         assert_eq!(written["kind"]["adapter"]["base"], "reader");
         assert_eq!(written["trained_on"]["examples"], 200);
         assert!(written.get("folder").is_none());
+    }
+
+    #[test]
+    fn a_folder_of_weights_whose_card_names_a_base_was_fine_tuned_from_it_and_an_unfinished_one_is_no_model()
+    {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let reader = Folder::Bundled("assets/models/reader".to_owned());
+        for name in ["whole", "whole-500.part"] {
+            let folder = dir.path().join(name);
+            std::fs::create_dir(&folder).expect("made");
+            std::fs::write(folder.join("config.json"), reader.read("config.json").expect("bundled"))
+                .expect("written");
+            let card = "base = \"reader\"\ntrained_on = { corpus = \"mine\", examples = 9000 }";
+            std::fs::write(folder.join(CARD), card).expect("written");
+        }
+        let registry = Registry::discover(Some(dir.path()));
+        assert_eq!(registry.faults, []);
+        let found = registry.find("whole").expect("known");
+        assert_eq!(found.kind.to_string(), "fine-tuned from reader");
+        assert_eq!(registry.base_of(&found).expect("bundled").name, "reader");
+        let (base, tuned) = registry.default_pair(Some("mine")).expect("a pair");
+        assert_eq!((base.name.as_str(), tuned.name.as_str()), ("reader", "whole"));
+        assert!(registry.contenders.iter().all(|c| !c.name.ends_with(".part")));
     }
 
     #[test]

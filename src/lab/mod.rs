@@ -3,11 +3,16 @@
 //!
 //! Knows every room of the core; nothing of the terminal.
 
+mod tune;
+
+pub use crate::finetune::{HeldOut, Method, Outcome, Recipe, Status};
+pub use tune::{Tuned, Tuning, Watch, name as tuned_name};
+
 use crate::compare::{self, Event, Models, Pair, Request, Side, Trial};
 use crate::config::{Paths, SamplingSettings, Settings};
 use crate::corpus::{Catalog, Entry, PassageLength};
 use crate::fault::{Fault, Result};
-use crate::generate::{Contender, Mode, Penalty, Registry, Sampling};
+use crate::generate::{Contender, Mode, Penalty, Sampling};
 use crate::job::{Cancel, Report};
 use crate::retrieve::{self, Index};
 use crate::study::Trials;
@@ -57,7 +62,7 @@ impl Lab {
         paths.make()?;
         let settings = Settings::load(&paths)?;
         let catalog = Catalog::discover(Some(&paths.corpora()));
-        let models = Models::new(Registry::discover(Some(&paths.models())));
+        let models = Models::discover(Some(&paths.models()));
         let trials = Trials::below(paths.trials());
         Ok(Self { paths, settings, catalog, models, trials })
     }

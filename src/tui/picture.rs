@@ -61,7 +61,7 @@ pub fn run(data_dir: Option<&Path>, args: &Args) -> Result<()> {
     app.update(Message::Key(enter));
     let asking = Asking {
         question: args.question.clone(),
-        pair: Pair::choose(lab.models.registry(), args.pair.as_deref(), &corpus.manifest.id)?,
+        pair: Pair::choose(&lab.models.registry(), args.pair.as_deref(), &corpus.manifest.id)?,
         corpus,
         k: lab.settings.retrieval.k,
         sampling: lab::sampling(&lab.settings.sampling)?,

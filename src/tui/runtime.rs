@@ -75,7 +75,7 @@ pub(super) fn start(
         annotator: study::annotator(&lab.settings.lab.annotator),
         corpora: lab.catalog.entries.clone(),
         models: lab.models.registry().contenders.clone(),
-        pair: Pair::choose(lab.models.registry(), pair, &corpus.manifest.id)?,
+        pair: Pair::choose(&lab.models.registry(), pair, &corpus.manifest.id)?,
         pair_chosen: pair.is_some(),
         corpus,
         history: history.questions().to_vec(),

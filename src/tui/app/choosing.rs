@@ -3,7 +3,7 @@
 use super::lists::{Choice, List};
 use super::{App, Effect, Index, Over};
 use crate::compare::Pair;
-use crate::generate::{Contender, Kind};
+use crate::generate::Contender;
 
 impl App {
     pub(super) fn choose_corpus(&mut self) {
@@ -84,25 +84,18 @@ impl App {
     }
 }
 
-/// The base with the adapter trained on the most examples of this corpus, else of any.
+/// What was fine-tuned on the most examples of this corpus, else of any, and its base.
 fn default_pair(models: &[Contender], corpus: &str) -> Option<Pair> {
     let examples = |c: &Contender| c.trained_on.as_ref().map_or(0, |t| t.examples);
     let on_it = |c: &Contender| c.trained_on.as_ref().is_some_and(|t| t.corpus == corpus);
-    let tuned = models
-        .iter()
-        .filter(|c| matches!(c.kind, Kind::Adapter { .. }))
-        .max_by_key(|c| (on_it(c), examples(c)))?;
-    let Kind::Adapter { base } = &tuned.kind else { return None };
-    let baseline = models.iter().find(|c| c.name == *base)?;
+    let tuned = models.iter().filter(|c| c.kind.base().is_some()).max_by_key(|c| (on_it(c), examples(c)))?;
+    let base = tuned.kind.base()?;
+    let baseline = models.iter().find(|c| c.name == base)?;
     Some(Pair { baseline: baseline.clone(), tuned: tuned.clone() })
 }
 
 fn about(c: &Contender) -> String {
-    let kind = match &c.kind {
-        Kind::Base => "base".to_owned(),
-        Kind::Gguf => "GGUF".to_owned(),
-        Kind::Adapter { base } => format!("adapter of {base}"),
-    };
+    let kind = &c.kind;
     match &c.trained_on {
         Some(trained) => format!("{kind}, {} examples of {}", trained.examples, trained.corpus),
         None => format!("{kind}. {}", c.description.as_deref().unwrap_or(&c.title)),
