@@ -5,9 +5,11 @@
 //!
 //! The rooms, and who may look into whom:
 //! `main → {cli, tui} → lab → {compare, study, export, finetune} → {retrieve, prompt, generate} → corpus`;
-//! `text`, `job`, `fault` and `folder` serve everyone. Only `tui` names the terminal, only `cli` prints, and
-//! `generate` knows nothing of retrieval. `tests/rooms.rs` holds these rules.
+//! `text`, `job`, `fault` and `folder` serve everyone; `analysis` is the statistics and names nobody. Only `tui`
+//! names the terminal, only `cli` prints, and `generate` knows nothing of retrieval. `tests/rooms.rs` holds
+//! these rules.
 
+pub mod analysis;
 pub mod cli;
 pub mod compare;
 pub mod config;

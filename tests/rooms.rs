@@ -4,11 +4,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Every room, and the rooms it may name. `fault`, `job`, `text` and `folder` serve everyone.
-const RULES: [(&str, &[&str]); 15] = [
+const RULES: [(&str, &[&str]); 16] = [
     ("fault", &[]),
     ("job", &[]),
     ("text", &[]),
     ("folder", &[]),
+    ("analysis", &[]),
     ("config", &[]),
     ("corpus", &[]),
     ("retrieve", &["corpus"]),

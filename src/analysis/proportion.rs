@@ -1,0 +1,106 @@
+//! The interval of a proportion.
+
+use statrs::distribution::{ContinuousCDF, Normal};
+
+use super::figure::{Figure, Interval};
+
+/// The quantile of the standard normal distribution at `p`; infinite at 0 and 1.
+pub(crate) fn normal_quantile(p: f64) -> f64 {
+    Normal::standard().inverse_cdf(p.clamp(0.0, 1.0))
+}
+
+/// The standard normal distribution's probability of at most `z`.
+pub(crate) fn normal_cdf(z: f64) -> f64 {
+    Normal::standard().cdf(z)
+}
+
+/// Wilson's score interval of `successes` in `n`, both of which may be fractions of a count (a tie as half a
+/// win). Absent where `n` is not positive, `successes` not between 0 and `n`, or `level` not between 0 and 1.
+///
+/// E. B. Wilson (1927), "Probable inference, the law of succession, and statistical inference", JASA 22; method
+/// 3 of R. G. Newcombe (1998), Statistics in Medicine 17, and what Brown, Cai and DasGupta (2001) recommend for
+/// small `n`. Without continuity correction. It assumes independent observations.
+pub fn wilson_interval(successes: f64, n: f64, level: f64) -> Option<Interval> {
+    let valid = n > 0.0 && n.is_finite() && (0.0..=n).contains(&successes) && level > 0.0 && level < 1.0;
+    if !valid {
+        return None;
+    }
+    let z = normal_quantile(f64::midpoint(1.0, level));
+    let p = successes / n;
+    let denominator = 1.0 + z * z / n;
+    let centre = (p + z * z / (2.0 * n)) / denominator;
+    let half = z * (p * (1.0 - p) / n + z * z / (4.0 * n * n)).sqrt() / denominator;
+    let low = if successes == 0.0 { 0.0 } else { (centre - half).clamp(0.0, p) };
+    let high = if successes == n { 1.0 } else { (centre + half).clamp(p, 1.0) };
+    Some(Interval { low, high, level })
+}
+
+/// The share of `successes` in `n` with its Wilson interval at `level`.
+pub fn wilson(successes: usize, n: usize, level: f64) -> Figure {
+    if n == 0 {
+        return Figure::absent("nothing was counted");
+    }
+    if successes > n {
+        return Figure::absent("more successes than observations");
+    }
+    // Counts of judgments are far below 2^53, where every integer is a float.
+    let (s, total) = (successes as f64, n as f64);
+    Figure::known(s / total, n, "share, Wilson score interval")
+        .with_interval(wilson_interval(s, total, level))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn ends(successes: usize, n: usize) -> (f64, f64) {
+        let interval = wilson(successes, n, 0.95).interval().expect("an interval");
+        (interval.low, interval.high)
+    }
+
+    #[test]
+    fn newcombes_four_examples_come_out_as_he_printed_them() {
+        // Newcombe (1998), table I, method 3.
+        let table = [
+            ((81, 263), (0.2553, 0.3662)),
+            ((15, 148), (0.0624, 0.1605)),
+            ((0, 20), (0.0, 0.1611)),
+            ((1, 29), (0.0061, 0.1718)),
+        ];
+        for ((successes, n), (low, high)) in table {
+            let found = ends(successes, n);
+            assert!(
+                (found.0 - low).abs() < 5e-5 && (found.1 - high).abs() < 5e-5,
+                "{successes}/{n}: {found:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_proportion_of_nothing_is_absent() {
+        assert!(wilson(0, 0, 0.95).why_absent().is_some());
+        assert!(wilson(2, 1, 0.95).why_absent().is_some());
+    }
+
+    proptest! {
+        #[test]
+        fn the_interval_holds_the_share_and_stays_between_nought_and_one(n in 1usize..2000, part in 0.0f64..=1.0, level in 0.01f64..0.999) {
+            let successes = (part * n as f64) as usize;
+            let figure = wilson(successes, n, level);
+            let interval = figure.interval().expect("an interval");
+            prop_assert!(interval.contains(figure.value().expect("a share")));
+            prop_assert!(interval.low >= 0.0 && interval.high <= 1.0);
+        }
+
+        #[test]
+        fn counting_failures_instead_mirrors_the_interval(n in 1usize..2000, part in 0.0f64..=1.0) {
+            let successes = (part * n as f64) as usize;
+            let (low, high) = ends(successes, n);
+            let (mirrored_low, mirrored_high) = ends(n - successes, n);
+            prop_assert!((low - (1.0 - mirrored_high)).abs() < 1e-12);
+            prop_assert!((high - (1.0 - mirrored_low)).abs() < 1e-12);
+        }
+    }
+}
