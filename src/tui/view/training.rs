@@ -134,7 +134,9 @@ fn after(training: &Training, theme: Theme, width: usize) -> Vec<Painted> {
         Phase::Stopped => {
             "What was learnt is kept: g goes on from there, also after the lab was closed (f, Enter)."
         }
-        Phase::Failed(_) => "g tries again from the state that was kept last; f changes the settings.",
+        Phase::Failed(_) => {
+            "g tries again from the state that was kept last; f changes the settings (another seed makes another model)."
+        }
         Phase::Stopping => "Stopping as soon as the batch at hand is done.",
         _ => "Esc goes back to asking while it goes on. x stops it; what was learnt is kept.",
     };
