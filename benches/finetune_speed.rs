@@ -28,6 +28,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         base: "reader".into(),
         corpus: "digits".into(),
         corpus_digest: String::new(),
+        questions: pairs,
+        passages: 0,
+        passage_words: 0,
     };
     let recipe = Recipe { epochs: 1, max_tokens: 2048, ..Recipe::default() };
     let base = Folder::Bundled("assets/models/reader".into());

@@ -3,7 +3,7 @@
 
 use juxta::fault::{Error, Result};
 use juxta::finetune::probe::Probe;
-use juxta::finetune::{Card, Outcome, Pair, Recipe, Status, train};
+use juxta::finetune::{Card, Method, Outcome, Pair, Recipe, Status, train};
 use juxta::folder::Folder;
 use juxta::generate::{Model, Registry};
 use juxta::job::{Cancel, SILENT};
@@ -21,6 +21,9 @@ fn card() -> Card {
         base: "tiny".into(),
         corpus: "letters".into(),
         corpus_digest: "0123".into(),
+        questions: 10,
+        passages: 3,
+        passage_words: 90,
     }
 }
 
@@ -121,6 +124,90 @@ fn what_was_trained_is_what_answers() {
     let apart = |a: &[f32], b: &[f32]| a.iter().zip(b).fold(0.0f32, |m, (a, b)| m.max((a - b).abs()));
     assert!(apart(&logits[last.clone()], &answering) < 1e-4);
     assert!(apart(&before[last], &answering) > 0.1);
+}
+
+fn full() -> Recipe {
+    Recipe { learning_rate: 0.005, ..Recipe { method: Method::Full, weight_decay: 0.01, ..recipe() } }
+}
+
+/// A whole model is read back by the engine that answers, and is what the trainer had in the end.
+#[test]
+fn all_weights_are_trained_and_what_was_trained_is_what_answers() {
+    let dir = tempfile::tempdir().unwrap();
+    for model in ["tied", "untied"] {
+        let base = base().with_file_name(model);
+        let out = dir.path().join(model);
+        let about = Card { base: base.display().to_string(), ..card() };
+        let (all, recipe) = (pairs(10), Recipe { epochs: 10, ..full() });
+        let outcome = train(
+            &Folder::Disk(base.clone()),
+            &all,
+            &all[..2],
+            &recipe,
+            &out,
+            &about,
+            &|_| (),
+            &Cancel::new(),
+        )
+        .unwrap();
+        let held_out = outcome.held_out.unwrap();
+        assert!(held_out.after < 0.5 * held_out.before, "{held_out:?}");
+
+        let registry = Registry::discover(None);
+        let tuned = registry.find(&out.display().to_string()).unwrap();
+        assert_eq!(tuned.kind.base(), Some(about.base.as_str()));
+        assert_eq!(tuned.trained_on.as_ref().map(|t| t.examples), Some(10));
+        let answering = Model::load(&tuned, &registry, SILENT, &Cancel::new()).unwrap();
+        let (before, after) = (Folder::Disk(base), Folder::Disk(out.clone()));
+        assert_eq!(before.read("tokenizer.json").unwrap(), after.read("tokenizer.json").unwrap());
+        let tokens: Vec<u32> = (3..40).collect();
+        let logits = answering.logits(&tokens).unwrap();
+        let probed = |folder: &Folder| {
+            let all = Probe::open(folder).unwrap().logits(&tokens);
+            all[all.len() - logits.len()..].to_vec()
+        };
+        let apart = |a: &[f32], b: &[f32]| a.iter().zip(b).fold(0.0f32, |m, (a, b)| m.max((a - b).abs()));
+        assert!(apart(&probed(&after), &logits) < 1e-4);
+        assert!(apart(&probed(&before), &logits) > 0.1);
+        // Every tensor has moved.
+        let read = |folder: &Folder| {
+            candle_core::safetensors::load_buffer(
+                &folder.read("model.safetensors").unwrap(),
+                &candle_core::Device::Cpu,
+            )
+            .unwrap()
+        };
+        let (before, after) = (read(&before), read(&after));
+        assert_eq!(before.len(), after.len());
+        for (name, old) in &before {
+            let flat = |t: &candle_core::Tensor| t.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+            assert_eq!(old.dims(), after[name].dims());
+            assert_ne!(flat(old), flat(&after[name]), "{name}");
+        }
+        let card = String::from_utf8(file(&out, "model.toml")).unwrap();
+        assert!(card.contains("method = \"full\"") && !card.contains("rank"), "{card}");
+    }
+}
+
+#[test]
+fn an_interrupted_run_on_all_weights_goes_on_to_the_same_folder() {
+    let dir = tempfile::tempdir().unwrap();
+    let (whole, broken) = (dir.path().join("whole"), dir.path().join("broken"));
+    run(&pairs(10), &full(), &whole).unwrap();
+    let cancel = Cancel::new();
+    let report = |status: Status| {
+        if matches!(status, Status::Step { step: 7, .. }) {
+            cancel.cancel();
+        }
+    };
+    let all = pairs(10);
+    let base = Folder::Disk(base());
+    let stopped = train(&base, &all, &all[..2], &full(), &broken, &card(), &report, &cancel);
+    assert!(matches!(stopped, Err(Error::Cancelled)), "{stopped:?}");
+    run(&pairs(10), &full(), &broken).unwrap();
+    for name in ["model.safetensors", "config.json", "tokenizer.json", "model.toml", "README.md"] {
+        assert!(file(&whole, name) == file(&broken, name), "{name}");
+    }
 }
 
 #[test]

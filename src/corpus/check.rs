@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 /// Questions share few words with their gold where at most this part of their content terms occur in it.
 pub const FEW_WORDS: f64 = 1.0 / 3.0;
 /// Two questions of which this part of all content terms is shared are the same question twice.
-const SAME_QUESTION: f64 = 0.8;
+pub const SAME_QUESTION: f64 = 0.8;
 const DOCUMENT_WORDS: std::ops::RangeInclusive<usize> = 250..=600;
 const ANSWER_WORDS: std::ops::RangeInclusive<usize> = 3..=80;
 

@@ -12,7 +12,7 @@ mod question;
 mod read;
 
 pub use catalog::{Catalog, Entry};
-pub use check::{Checked, Count, check, shares_few_words};
+pub use check::{Checked, Count, SAME_QUESTION, check, shares_few_words};
 pub use document::{Document, Section};
 pub use manifest::Manifest;
 pub use passages::{Passage, PassageLength, passages};

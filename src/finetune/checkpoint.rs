@@ -2,20 +2,19 @@
 
 use super::adamw::AdamW;
 use crate::fault::{Fault, Result};
-use safetensors::tensor::{Dtype, SafeTensors, TensorView};
-use std::collections::HashMap;
-use std::io::Write;
+use safetensors::tensor::{Dtype, SafeTensors};
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 const FILE: &str = "checkpoint.safetensors";
 
-/// Everything that the next step depends on and the recipe does not say.
+/// Everything that the next step depends on, beside the values, and the recipe does not say.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct State {
     /// Steps done.
     pub step: usize,
-    /// The adapters.
-    pub values: Vec<f32>,
     pub adam: AdamW,
     /// Mean loss of each step done.
     pub losses: Vec<f32>,
@@ -62,11 +61,11 @@ impl Part {
         &self.folder
     }
 
-    /// The saved state, if there is one.
+    /// The saved state, if there is one; the values that it was saved with replace `values`.
     ///
     /// # Errors
-    /// A [`Fault`] if it is of another run or broken.
-    pub fn load(&self, values: usize) -> Result<Option<State>> {
+    /// A [`Fault`] if it is of another run or broken; `values` are then as they were.
+    pub fn load(&self, values: &mut [f32]) -> Result<Option<State>> {
         let path = self.folder.join(FILE);
         let bytes = match std::fs::read(&path) {
             Ok(bytes) => bytes,
@@ -103,10 +102,9 @@ impl Part {
             Ok(found)
         };
         let step = number("step")? as usize;
-        Ok(Some(State {
+        let state = State {
             step,
-            values: floats("values", values)?,
-            adam: AdamW { m: floats("m", values)?, v: floats("v", values)? },
+            adam: AdamW { m: floats("m", values.len())?, v: floats("v", values.len())? },
             losses: floats("losses", step)?,
             tokens: number("tokens")? as u64,
             seconds: number("seconds")?,
@@ -115,15 +113,17 @@ impl Part {
                 .then(|| number("held_out"))
                 .transpose()?
                 .map(|l| l as f32),
-        }))
+        };
+        values.copy_from_slice(&floats("values", values.len())?);
+        Ok(Some(state))
     }
 
-    /// Saves the state; the one before stays until this one is complete.
+    /// Saves the state with the values; the one before stays until this one is complete.
     ///
     /// # Errors
     /// A [`Fault`] if it cannot be written.
-    pub fn save(&self, state: &State) -> Result<()> {
-        let mut meta = HashMap::from([
+    pub fn save(&self, state: &State, values: &[f32]) -> Result<()> {
+        let mut meta = BTreeMap::from([
             ("run".to_owned(), self.run.clone()),
             ("step".to_owned(), state.step.to_string()),
             ("tokens".to_owned(), state.tokens.to_string()),
@@ -133,12 +133,12 @@ impl Part {
             meta.insert("held_out".to_owned(), loss.to_string());
         }
         let tensors = [
-            ("values".to_owned(), vec![state.values.len()], &state.values[..]),
-            ("m".to_owned(), vec![state.adam.m.len()], &state.adam.m[..]),
-            ("v".to_owned(), vec![state.adam.v.len()], &state.adam.v[..]),
-            ("losses".to_owned(), vec![state.losses.len()], &state.losses[..]),
+            Floats { name: "values", dims: &[values.len()], data: values },
+            Floats { name: "m", dims: &[values.len()], data: &state.adam.m },
+            Floats { name: "v", dims: &[values.len()], data: &state.adam.v },
+            Floats { name: "losses", dims: &[state.losses.len()], data: &state.losses },
         ];
-        save(&self.folder.join(FILE), &packed(&tensors, meta)?)
+        save_tensors(&self.folder.join(FILE), &tensors, &meta)
     }
 
     /// Removes the folder: the run is complete.
@@ -148,27 +148,45 @@ impl Part {
     }
 }
 
-/// A safetensors file of `f32` tensors.
+/// A tensor to write.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Floats<'a> {
+    pub name: &'a str,
+    pub dims: &'a [usize],
+    pub data: &'a [f32],
+}
+
+/// Writes a safetensors file of `f32` tensors: the length of a JSON header, the header, the numbers one after the
+/// other. Piece by piece, since all of a model beside the model would be too much; in the order of the names, so that
+/// the same tensors are the same bytes.
 ///
 /// # Errors
-/// A [`Fault`] if safetensors refuses a shape.
-pub(super) fn packed(
-    tensors: &[(String, Vec<usize>, &[f32])],
-    meta: HashMap<String, String>,
-) -> Result<Vec<u8>> {
-    let wrong = |e: safetensors::SafeTensorError| {
-        Fault::new("safetensors", e).expected("tensors that fit their shapes")
-    };
-    let bytes: Vec<Vec<u8>> =
-        tensors.iter().map(|(_, _, data)| data.iter().flat_map(|x| x.to_le_bytes()).collect()).collect();
-    let views = tensors
-        .iter()
-        .zip(&bytes)
-        .map(|((name, dims, _), bytes)| {
-            Ok((name, TensorView::new(Dtype::F32, dims.clone(), bytes).map_err(wrong)?))
-        })
-        .collect::<Result<Vec<_>>>()?;
-    Ok(safetensors::serialize(views, Some(meta)).map_err(wrong)?)
+/// A [`Fault`] if it cannot be written; what was there stays.
+pub(super) fn save_tensors(
+    path: &Path,
+    tensors: &[Floats<'_>],
+    meta: &BTreeMap<String, String>,
+) -> Result<()> {
+    let mut tensors = tensors.to_vec();
+    tensors.sort_by_key(|t| t.name);
+    let mut header = serde_json::Map::from_iter([("__metadata__".to_owned(), json!(meta))]);
+    let mut at = 0;
+    for tensor in &tensors {
+        let end = at + 4 * tensor.data.len();
+        let about = json!({ "dtype": "F32", "shape": tensor.dims, "data_offsets": [at, end] });
+        header.insert(tensor.name.to_owned(), about);
+        at = end;
+    }
+    let mut header = serde_json::Value::Object(header).to_string().into_bytes();
+    header.resize(header.len().next_multiple_of(8), b' ');
+    write_beside(path, |to| {
+        to.write_all(&(header.len() as u64).to_le_bytes())?;
+        to.write_all(&header)?;
+        for x in tensors.iter().flat_map(|t| t.data) {
+            to.write_all(&x.to_le_bytes())?;
+        }
+        Ok(())
+    })
 }
 
 /// Writes a file beside its place, syncs it and renames it there.
@@ -176,15 +194,53 @@ pub(super) fn packed(
 /// # Errors
 /// A [`Fault`] if it cannot be written; what was there stays.
 pub(super) fn save(path: &Path, bytes: &[u8]) -> Result<()> {
+    write_beside(path, |to| to.write_all(bytes))
+}
+
+fn write_beside(
+    path: &Path,
+    write: impl FnOnce(&mut BufWriter<std::fs::File>) -> std::io::Result<()>,
+) -> Result<()> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".new");
     let beside = path.with_file_name(name);
-    let written = std::fs::File::create(&beside)
-        .and_then(|mut f| f.write_all(bytes).and_then(|()| f.sync_all()))
-        .and_then(|()| std::fs::rename(&beside, path));
+    let written = std::fs::File::create(&beside).and_then(|file| {
+        let mut to = BufWriter::with_capacity(1 << 20, file);
+        write(&mut to)?;
+        to.into_inner().map_err(std::io::IntoInnerError::into_error)?.sync_all()?;
+        std::fs::rename(&beside, path)
+    });
     Ok(written.map_err(|e| {
         // A torn file of ours is of no use to anyone.
         let _ = std::fs::remove_file(&beside);
         Fault::io(path, "write to", &e)
     })?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_a_safetensors_file_and_the_same_bytes_each_time() {
+        let dir = tempfile::tempdir().unwrap();
+        let tensors = [
+            Floats { name: "b", dims: &[2, 1], data: &[1.5, -2.0] },
+            Floats { name: "a", dims: &[1], data: &[0.25] },
+        ];
+        let meta = BTreeMap::from([("x".to_owned(), "1".to_owned()), ("w".to_owned(), "2".to_owned())]);
+        let bytes = |name: &str| {
+            save_tensors(&dir.path().join(name), &tensors, &meta).unwrap();
+            std::fs::read(dir.path().join(name)).unwrap()
+        };
+        let written = bytes("one");
+        assert_eq!(written, bytes("two"));
+        let read = SafeTensors::deserialize(&written).unwrap();
+        let b = read.tensor("b").unwrap();
+        assert_eq!((b.dtype(), b.shape()), (Dtype::F32, &[2, 1][..]));
+        assert_eq!(b.data(), [1.5f32.to_le_bytes(), (-2.0f32).to_le_bytes()].concat());
+        assert_eq!(read.tensor("a").unwrap().data(), 0.25f32.to_le_bytes());
+        let (_, header) = SafeTensors::read_metadata(&written).unwrap();
+        assert_eq!(header.metadata().as_ref().unwrap()["w"], "2");
+    }
 }

@@ -1,16 +1,16 @@
 //! Pairs from a corpus's questions: what the model will meet in the lab, the passages that retrieval finds, with the
 //! answer that it should have given.
 //!
-//! The one file of this room that knows corpora, retrieval and prompts; the trainer gets its pairs ready.
+//! With [`super::apart`] the one file of this room that knows corpora, and the only one that knows retrieval and prompts;
+//! the trainer gets its pairs ready.
 
 use super::Pair;
+use super::apart::apart;
 use crate::corpus::{Corpus, PassageLength, Question, Split, passages};
 use crate::fault::{Fault, Result};
 use crate::job::{Cancel, Progress, Report};
 use crate::prompt::{ABSTENTION, Message, messages};
 use crate::retrieve::{Hit, Index};
-use crate::text::words;
-use std::collections::HashSet;
 
 /// What pairs are made from.
 pub struct Source<'a> {
@@ -77,6 +77,12 @@ pub fn check(corpus: &Corpus, most: usize) -> Result<()> {
 fn chosen(corpus: &Corpus, split: Split, most: Option<usize>) -> Result<Vec<&Question>> {
     let mut all: Vec<&Question> = corpus.split(split).collect();
     let wanted = most.unwrap_or(all.len());
+    if wanted == 0 && most.is_some() {
+        return Err(Fault::new("--examples", 0)
+            .expected("1 or more")
+            .next("Ask for as many as the corpus has, or fewer.")
+            .into());
+    }
     if wanted > all.len() {
         return Err(Fault::new(
             format!("corpus {}, --examples", corpus.manifest.id),
@@ -94,49 +100,6 @@ fn chosen(corpus: &Corpus, split: Split, most: Option<usize>) -> Result<Vec<&Que
         apart(corpus, &all)?;
     }
     Ok(all)
-}
-
-/// Refuses training questions that are, or rest on the same quotes as, questions of the splits to judge by.
-fn apart(corpus: &Corpus, training: &[&Question]) -> Result<()> {
-    let judged = || corpus.questions.iter().filter(|q| q.split != Split::Train);
-    let asked: HashSet<String> = judged().map(|q| plain(&q.question)).collect();
-    let quoted: Vec<String> = judged().flat_map(|q| &q.gold).map(|g| plain(&g.quote)).collect();
-    let rests_on = |quote: &str| {
-        let quote = plain(quote);
-        quoted.iter().any(|other| contains(other, &quote) || contains(&quote, other))
-    };
-    let overlapping: Vec<&str> = training
-        .iter()
-        .filter(|q| asked.contains(&plain(&q.question)) || q.gold.iter().any(|g| rests_on(&g.quote)))
-        .map(|q| q.id.as_str())
-        .collect();
-    if overlapping.is_empty() {
-        return Ok(());
-    }
-    Err(Fault::new(
-        format!("corpus {}", corpus.manifest.id),
-        format!(
-            "training questions that are judged by, or share a quote with a judged one: {}",
-            overlapping.join(", ")
-        ),
-    )
-    .expected("training questions apart from those of dev and test")
-    .next("Give these questions other quotes, or move them to another split.")
-    .into())
-}
-
-/// The folded words, with a space before and after each, so that containment is one of whole words.
-fn plain(text: &str) -> String {
-    let mut plain = String::from(" ");
-    for word in words(text) {
-        plain.push_str(&word.folded);
-        plain.push(' ');
-    }
-    plain
-}
-
-fn contains(outer: &str, inner: &str) -> bool {
-    inner.len() > 1 && outer.contains(inner)
 }
 
 fn example(source: &Source<'_>, question: &Question) -> Result<Pair> {
@@ -236,7 +199,7 @@ fn name(split: Split) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::corpus::{Catalog, Gold, Kind};
+    use crate::corpus::Catalog;
     use crate::job::SILENT;
     use crate::retrieve;
 
@@ -308,34 +271,7 @@ mod tests {
             assert_eq!(made(source, Split::Train, 5), made(source, Split::Train, 9)[..5]);
             let said = examples(source, Split::Train, Some(1_000_000), SILENT, &Cancel::new()).unwrap_err();
             assert!(said.to_string().contains("--examples"), "{said}");
-        });
-    }
-
-    #[test]
-    fn training_on_what_is_judged_is_refused_by_id() {
-        with(3, 10_000, |source| {
-            let mut corpus = source.corpus.clone();
-            let test = corpus.split(Split::Test).find(|q| q.is_answerable()).expect("one").clone();
-            let leak = |id: &str, question: &str, quote: &str| Question {
-                id: id.into(),
-                split: Split::Train,
-                kind: Kind::Fact,
-                question: question.into(),
-                answer: "x".into(),
-                key_points: vec![],
-                gold: vec![Gold { document: test.gold[0].document.clone(), quote: quote.into() }],
-            };
-            let part = &test.gold[0].quote[..test.gold[0].quote.len() / 2];
-            corpus
-                .questions
-                .insert(0, leak("same-question", &test.question.to_uppercase(), "nothing like it"));
-            corpus
-                .questions
-                .insert(0, leak("same-quote", "Another?", part.rsplit_once(' ').expect("words").0));
-            let source = Source { corpus: &corpus, ..*source };
-            let said =
-                examples(&source, Split::Train, Some(9), SILENT, &Cancel::new()).unwrap_err().to_string();
-            assert!(said.contains("same-quote, same-question"), "{said}");
+            assert!(check(source.corpus, 0).unwrap_err().to_string().contains("1 or more"));
         });
     }
 }

@@ -8,6 +8,7 @@ use super::model::Tuning;
 use super::product::{Threads, To, View, product};
 use super::recipe::Recipe;
 use super::shape::Shape;
+use super::trained::{Slot, Trained};
 use super::weights::{FourOf, Fused, Projection, Weights};
 use rand::{RngCore, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -21,9 +22,9 @@ pub(super) struct Lora {
     rank: usize,
     scale: f32,
     /// All A and B, one after the other as `groups` says.
-    pub values: Vec<f32>,
+    values: Vec<f32>,
     /// The gradient of `values`.
-    pub gradient: Vec<f32>,
+    gradient: Vec<f32>,
     /// One for each block.
     groups: Vec<FourOf<Option<Group>>>,
     /// W' for each adapted matrix, one for each block; empty with dropout.
@@ -54,14 +55,6 @@ struct Dropout {
     seed: u64,
     /// `None` outside training.
     pass: Option<u64>,
-}
-
-/// One A or B: its PEFT name, where it lies in [`Lora::values`], and its shape.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Slot {
-    pub name: String,
-    pub range: Range<usize>,
-    pub dims: [usize; 2],
 }
 
 impl Lora {
@@ -118,60 +111,6 @@ impl Lora {
         }
     }
 
-    /// Every A and B under its PEFT name.
-    pub fn slots(&self) -> Vec<Slot> {
-        let mut slots = Vec::new();
-        for (layer, groups) in self.groups.iter().enumerate() {
-            for (fused, group) in Fused::ALL.iter().zip(groups).filter_map(|(f, g)| Some((f, g.as_ref()?))) {
-                let input = fused.input(&self.shape);
-                for (i, part) in group.parts.iter().enumerate() {
-                    let stem = format!("base_model.model.model.layers.{layer}.{}", part.projection.path());
-                    let a = group.a.start + i * self.rank * input;
-                    slots.push(Slot {
-                        name: format!("{stem}.lora_A.weight"),
-                        range: a..a + self.rank * input,
-                        dims: [self.rank, input],
-                    });
-                    slots.push(Slot {
-                        name: format!("{stem}.lora_B.weight"),
-                        range: part.b.clone(),
-                        dims: [part.rows.len(), self.rank],
-                    });
-                }
-            }
-        }
-        slots
-    }
-
-    /// Makes the passes use the present values. To be called after `values` have changed.
-    pub fn merge(&mut self, base: &Weights) {
-        if self.dropout.is_some() {
-            return;
-        }
-        self.merged.resize_with(self.groups.len(), Default::default);
-        let (shape, values, rank, scale) = (&self.shape, &self.values, self.rank, self.scale);
-        (&mut self.merged, &self.groups, &base.blocks).into_par_iter().for_each(|(merged, groups, block)| {
-            for (i, fused) in Fused::ALL.iter().enumerate() {
-                let Some(group) = &groups[i] else { continue };
-                let input = fused.input(shape);
-                merged[i].clone_from(&block.fused[i]);
-                for (part, a) in group.parts.iter().zip(values[group.a.clone()].chunks_exact(rank * input)) {
-                    let b = View::new(&values[part.b.clone()], part.rows.len(), rank);
-                    let to = &mut merged[i][part.rows.start * input..part.rows.end * input];
-                    product(To::add(to, input), scale, b, View::new(a, rank, input), Threads::One);
-                }
-            }
-        });
-    }
-
-    /// Says which pass over the data comes: dropout is drawn anew for each, the same for the same number. `None` for
-    /// passes that are not training.
-    pub fn begin(&mut self, pass: Option<u64>) {
-        if let Some(dropout) = &mut self.dropout {
-            dropout.pass = pass;
-        }
-    }
-
     /// The input as part `projection` of `layer` sees it under dropout: `None` where it sees `x` itself.
     fn dropped(&self, layer: usize, projection: Projection, x: &[f32]) -> Option<Vec<f32>> {
         let mut x = x.to_vec();
@@ -195,6 +134,68 @@ impl Lora {
 /// Uniform in [0, 1), from the upper 24 bits: spelled out, so that no version of rand changes it.
 fn unit(random: &mut impl RngCore) -> f32 {
     (random.next_u32() >> 8) as f32 / (1 << 24) as f32
+}
+
+impl Trained for Lora {
+    fn values(&self) -> &[f32] {
+        &self.values
+    }
+
+    fn both(&mut self) -> (&mut [f32], &mut [f32]) {
+        (&mut self.values, &mut self.gradient)
+    }
+
+    /// Every A and B under its PEFT name.
+    fn slots(&self) -> Vec<Slot> {
+        let mut slots = Vec::new();
+        for (layer, groups) in self.groups.iter().enumerate() {
+            for (fused, group) in Fused::ALL.iter().zip(groups).filter_map(|(f, g)| Some((f, g.as_ref()?))) {
+                let input = fused.input(&self.shape);
+                for (i, part) in group.parts.iter().enumerate() {
+                    let stem = format!("base_model.model.model.layers.{layer}.{}", part.projection.path());
+                    let a = group.a.start + i * self.rank * input;
+                    slots.push(Slot {
+                        name: format!("{stem}.lora_A.weight"),
+                        range: a..a + self.rank * input,
+                        dims: vec![self.rank, input],
+                    });
+                    slots.push(Slot {
+                        name: format!("{stem}.lora_B.weight"),
+                        range: part.b.clone(),
+                        dims: vec![part.rows.len(), self.rank],
+                    });
+                }
+            }
+        }
+        slots
+    }
+
+    fn changed(&mut self, base: &Weights) {
+        if self.dropout.is_some() {
+            return;
+        }
+        self.merged.resize_with(self.groups.len(), Default::default);
+        let (shape, values, rank, scale) = (&self.shape, &self.values, self.rank, self.scale);
+        (&mut self.merged, &self.groups, &base.blocks).into_par_iter().for_each(|(merged, groups, block)| {
+            for (i, fused) in Fused::ALL.iter().enumerate() {
+                let Some(group) = &groups[i] else { continue };
+                let input = fused.input(shape);
+                merged[i].clone_from(&block.fused[i]);
+                for (part, a) in group.parts.iter().zip(values[group.a.clone()].chunks_exact(rank * input)) {
+                    let b = View::new(&values[part.b.clone()], part.rows.len(), rank);
+                    let to = &mut merged[i][part.rows.start * input..part.rows.end * input];
+                    product(To::add(to, input), scale, b, View::new(a, rank, input), Threads::One);
+                }
+            }
+        });
+    }
+
+    /// Dropout is drawn anew for each pass, the same for the same number.
+    fn begin(&mut self, pass: Option<u64>) {
+        if let Some(dropout) = &mut self.dropout {
+            dropout.pass = pass;
+        }
+    }
 }
 
 impl Tuning for Lora {

@@ -1,7 +1,8 @@
-//! From question-answer pairs to a LoRA adapter that Hugging Face PEFT loads, on the CPU.
+//! From question-answer pairs to a LoRA adapter that Hugging Face PEFT loads, or to a whole fine-tuned model, on the
+//! CPU.
 //!
 //! The way of the data: pairs → tokens ([`pairs`]) → packed batches → forward and backward ([`model`]) → gradients of
-//! the adapters ([`lora`]) → AdamW ([`adamw`]) → checkpoint, folder and cards ([`card`]). The passes are written out
+//! the adapters ([`lora`]) or of all weights ([`full`]) → AdamW ([`adamw`]) → checkpoint, folder and cards ([`card`]). The passes are written out
 //! for one architecture, Llama's, because that is what makes training here as fast as PyTorch's: see [`model`].
 //! Gradients agree with PyTorch's; `tests/gradients.rs` holds that.
 //!
@@ -10,10 +11,12 @@
 //! kind of machine, also across an interruption.
 
 mod adamw;
+mod apart;
 mod attention;
 mod card;
 mod checkpoint;
 mod examples;
+mod full;
 mod kernels;
 mod lora;
 mod model;
@@ -23,9 +26,10 @@ mod product;
 mod recipe;
 mod run;
 mod shape;
+mod trained;
 mod weights;
 
-pub use card::Card;
+pub use card::{Card, differences};
 pub use examples::{Source, check, examples};
 pub use pairs::Pair;
 pub use recipe::{Method, Recipe};

@@ -53,6 +53,18 @@ pub(super) trait Tuning: Sync {
     fn weight(&self, _layer: usize, _fused: Fused) -> Option<&[f32]> {
         None
     }
+    /// The norm's weight to use instead of the base's.
+    fn norm_weight(&self, _norm: Norm) -> Option<&[f32]> {
+        None
+    }
+    /// The embedding to use instead of the base's.
+    fn embedding_weight(&self) -> Option<&[f32]> {
+        None
+    }
+    /// The output projection to use instead of the base's.
+    fn head_weight(&self) -> Option<&[f32]> {
+        None
+    }
     /// Adds to `y` what the matrix leaves out.
     fn forward(&self, _layer: usize, _fused: Fused, _x: &[f32], _y: &mut [f32]) {}
     /// Collects gradients from a matrix's input and its output's gradient, and adds to `dx` (where it is wanted) what
@@ -115,8 +127,8 @@ impl Model {
     pub fn logits(&self, tuning: &impl Tuning, batch: &Batch) -> Vec<f32> {
         let (x, _) = self.blocks(tuning, batch, false);
         let mut normed = vec![0.0; x.len()];
-        rms_norm(&x, &self.weights.norm, self.shape.eps, &mut normed);
-        self.times(self.weights.head(), &normed, self.shape.hidden)
+        rms_norm(&x, self.norm(tuning, Norm::Last), self.shape.eps, &mut normed);
+        self.times(self.head(tuning), &normed, self.shape.hidden)
     }
 
     /// −log p of each target; the gradient of their sum times `scale` goes to `tuning`.
@@ -124,14 +136,14 @@ impl Model {
         let Shape { hidden, vocabulary, eps, .. } = self.shape;
         let (x, kept) = self.blocks(tuning, batch, true);
         let mut normed = vec![0.0; x.len()];
-        let inverse = rms_norm(&x, &self.weights.norm, eps, &mut normed);
-        let mut logits = self.times(self.weights.head(), &normed, hidden);
+        let inverse = rms_norm(&x, self.norm(tuning, Norm::Last), eps, &mut normed);
+        let mut logits = self.times(self.head(tuning), &normed, hidden);
         let losses = cross_entropy(&mut logits, vocabulary, &batch.targets, scale);
         tuning.head(&normed, &logits);
-        let dnormed = self.times_back(self.weights.head(), &logits, hidden);
+        let dnormed = self.times_back(self.head(tuning), &logits, hidden);
         drop(logits);
         let mut dx = vec![0.0; x.len()];
-        rms_norm_back(&x, &self.weights.norm, &inverse, &dnormed, &mut dx);
+        rms_norm_back(&x, self.norm(tuning, Norm::Last), &inverse, &dnormed, &mut dx);
         tuning.norm(Norm::Last, &x, &inverse, &dnormed);
         for (layer, kept) in kept.into_iter().enumerate().rev() {
             dx = self.block_back(tuning, batch, layer, &kept, dx);
@@ -145,8 +157,9 @@ impl Model {
     fn blocks(&self, tuning: &impl Tuning, batch: &Batch, keep: bool) -> (Vec<f32>, Vec<Kept>) {
         let hidden = self.shape.hidden;
         let mut x = Vec::with_capacity(batch.tokens.len() * hidden);
+        let embedding = tuning.embedding_weight().unwrap_or(&self.weights.embedding);
         for token in &batch.tokens {
-            x.extend_from_slice(&self.weights.embedding[*token as usize * hidden..][..hidden]);
+            x.extend_from_slice(&embedding[*token as usize * hidden..][..hidden]);
         }
         let mut all = Vec::new();
         for layer in 0..self.shape.layers {
@@ -171,9 +184,8 @@ impl Model {
 
     fn block(&self, tuning: &impl Tuning, batch: &Batch, layer: usize, x: Vec<f32>) -> (Vec<f32>, Kept) {
         let Shape { hidden, feed_forward, eps, .. } = self.shape;
-        let block = &self.weights.blocks[layer];
         let mut x_normed = vec![0.0; x.len()];
-        let x_inverse = rms_norm(&x, &block.attention_norm, eps, &mut x_normed);
+        let x_inverse = rms_norm(&x, self.norm(tuning, Norm::Attention(layer)), eps, &mut x_normed);
         let qkv = self.project(tuning, layer, Fused::Qkv, &x_normed);
         let (attended, attention) = attend(&self.shape, &self.rotary, &self.spans(batch, layer), &qkv);
         let mut h = self.project(tuning, layer, Fused::O, &attended);
@@ -185,7 +197,7 @@ impl Model {
             add(&mut h, &x);
         }
         let mut h_normed = vec![0.0; h.len()];
-        let h_inverse = rms_norm(&h, &block.feed_norm, eps, &mut h_normed);
+        let h_inverse = rms_norm(&h, self.norm(tuning, Norm::Feed(layer)), eps, &mut h_normed);
         let gate_up = self.project(tuning, layer, Fused::GateUp, &h_normed);
         let mut act = vec![0.0; gate_up.len() / 2];
         swiglu(&gate_up, feed_forward, &mut act);
@@ -204,13 +216,12 @@ impl Model {
         dnext: Vec<f32>,
     ) -> Vec<f32> {
         let Shape { hidden, feed_forward, .. } = self.shape;
-        let block = &self.weights.blocks[layer];
         let dact = self.project_back(tuning, layer, Fused::Down, &kept.act, &dnext);
         let mut dgate_up = vec![0.0; kept.gate_up.len()];
         swiglu_back(&kept.gate_up, feed_forward, &dact, &mut dgate_up);
         let dnormed = self.project_back(tuning, layer, Fused::GateUp, &kept.h_normed, &dgate_up);
         let mut dh = dnext;
-        rms_norm_back(&kept.h, &block.feed_norm, &kept.h_inverse, &dnormed, &mut dh);
+        rms_norm_back(&kept.h, self.norm(tuning, Norm::Feed(layer)), &kept.h_inverse, &dnormed, &mut dh);
         tuning.norm(Norm::Feed(layer), &kept.h, &kept.h_inverse, &dnormed);
         let dattended = self.project_back(tuning, layer, Fused::O, &kept.attended, &dh);
         let spans = self.spans(batch, layer);
@@ -228,9 +239,21 @@ impl Model {
             }
             dx = wide;
         }
-        rms_norm_back(&kept.x, &block.attention_norm, &kept.x_inverse, &dnormed, &mut dx);
+        rms_norm_back(&kept.x, self.norm(tuning, Norm::Attention(layer)), &kept.x_inverse, &dnormed, &mut dx);
         tuning.norm(Norm::Attention(layer), &kept.x, &kept.x_inverse, &dnormed);
         dx
+    }
+
+    fn norm<'a>(&'a self, tuning: &'a impl Tuning, norm: Norm) -> &'a [f32] {
+        tuning.norm_weight(norm).unwrap_or_else(|| match norm {
+            Norm::Attention(n) => &self.weights.blocks[n].attention_norm,
+            Norm::Feed(n) => &self.weights.blocks[n].feed_norm,
+            Norm::Last => &self.weights.norm,
+        })
+    }
+
+    fn head<'a>(&'a self, tuning: &'a impl Tuning) -> &'a [f32] {
+        tuning.head_weight().unwrap_or_else(|| self.weights.head())
     }
 
     fn project(&self, tuning: &impl Tuning, layer: usize, fused: Fused, x: &[f32]) -> Vec<f32> {

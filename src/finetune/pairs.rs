@@ -116,8 +116,16 @@ impl<'a> Vocabulary<'a> {
                 format!("{} pairs", long.len()),
                 format!("more tokens than fit: {}{more}", shown.join(", ")),
             )
-            .expected(format!("at most {longest} tokens a pair"))
-            .next("Leave them out with --skip-long, use fewer or shorter passages, or raise --max-tokens.")
+            .expected(match shape.window < recipe.max_tokens {
+                true => format!("at most {longest} tokens a pair, the model's window"),
+                false => format!("at most {longest} tokens a pair"),
+            })
+            .next(match shape.window < recipe.max_tokens {
+                true => "Leave them out with --skip-long, or use fewer or shorter passages.",
+                false => {
+                    "Leave them out with --skip-long, use fewer or shorter passages, or raise --max-tokens."
+                }
+            })
             .into());
         }
         Ok((kept, long.into_iter().map(|(id, _)| id).collect()))

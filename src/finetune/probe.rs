@@ -1,12 +1,12 @@
 //! A look inside: logits and gradients by tensor name, to compare with another implementation.
 
-use super::kernels::rms_norm_weight_back;
+use super::full::Full;
 use super::lora::Lora;
-use super::model::{Batch, Frozen, Model, Norm, Tuning};
-use super::product::{Threads, To, View, product};
+use super::model::{Batch, Frozen, Model};
 use super::recipe::Recipe;
 use super::shape::Shape;
-use super::weights::{Fused, Weights};
+use super::trained::Trained;
+use super::weights::Weights;
 use crate::fault::{Fault, Result};
 use crate::folder::Folder;
 use crate::generate::Checkpoint;
@@ -56,9 +56,9 @@ impl Probe {
             let found = values(&slot.name).filter(|v| v.len() == slot.range.len()).ok_or_else(|| {
                 Fault::new(&slot.name, "nothing of that size").expected(format!("{:?} values", slot.dims))
             })?;
-            lora.values[slot.range].copy_from_slice(&found);
+            lora.both().0[slot.range].copy_from_slice(&found);
         }
-        lora.merge(&self.model.weights);
+        lora.changed(&self.model.weights);
         self.lora = Some(lora);
         Ok(())
     }
@@ -77,28 +77,28 @@ impl Probe {
     /// The mean loss over all predicted tokens of the packed sequences, and its gradient for each adapter's A and B.
     /// Nothing without adapters. `pass` numbers the draw of dropout; `None` drops nothing.
     pub fn adapter_gradients(&mut self, sequences: &[Sequence], pass: Option<u64>) -> (f32, Gradients) {
-        let batch = packed(sequences);
         let Some(lora) = &mut self.lora else { return (f32::NAN, Gradients::new()) };
-        lora.gradient.fill(0.0);
         lora.begin(pass);
-        let losses = self.model.gradients(lora, &batch, 1.0 / batch.targets.len() as f32);
+        let found = gradients(&self.model, lora, &packed(sequences));
         lora.begin(None);
-        let slots = lora.slots().into_iter();
-        (mean(&losses), slots.map(|s| (s.name, lora.gradient[s.range].to_vec())).collect())
+        found
     }
 
     /// The mean loss over all predicted tokens of the packed sequences, and its gradient for every tensor of the
     /// base (without adapters). The embedding's, where it is tied, holds both of its uses.
-    pub fn base_gradients(&self, sequences: &[Sequence]) -> (f32, Gradients) {
-        let batch = packed(sequences);
-        let mut whole = Whole {
-            shape: self.model.shape.clone(),
-            tied: self.model.weights.head.is_none(),
-            found: Gradients::new(),
-        };
-        let losses = self.model.gradients(&mut whole, &batch, 1.0 / batch.targets.len() as f32);
-        (mean(&losses), whole.found)
+    pub fn base_gradients(self, sequences: &[Sequence]) -> (f32, Gradients) {
+        let Self { mut model, .. } = self;
+        let mut full = Full::new(&model.shape, &mut model.weights);
+        gradients(&model, &mut full, &packed(sequences))
     }
+}
+
+fn gradients(model: &Model, trained: &mut impl Trained, batch: &Batch) -> (f32, Gradients) {
+    trained.both().1.fill(0.0);
+    let losses = model.gradients(trained, batch, 1.0 / batch.targets.len() as f32);
+    let slots = trained.slots();
+    let (_, gradient) = trained.both();
+    (mean(&losses), slots.into_iter().map(|s| (s.name, gradient[s.range].to_vec())).collect())
 }
 
 fn packed(sequences: &[Sequence]) -> Batch {
@@ -111,66 +111,4 @@ fn packed(sequences: &[Sequence]) -> Batch {
 
 fn mean(losses: &[f32]) -> f32 {
     (losses.iter().map(|l| f64::from(*l)).sum::<f64>() / losses.len() as f64) as f32
-}
-
-/// Collects the gradients of all weights of the base.
-struct Whole {
-    shape: Shape,
-    tied: bool,
-    found: Gradients,
-}
-
-impl Whole {
-    fn add(&mut self, name: String, rows: usize, cols: usize, dy: View<'_>, x: View<'_>) {
-        let to = self.found.entry(name).or_insert_with(|| vec![0.0; rows * cols]);
-        product(To::add(to, cols), 1.0, dy.t(), x, Threads::All);
-    }
-}
-
-impl Tuning for Whole {
-    fn backward(&mut self, layer: usize, fused: Fused, x: &[f32], dy: &[f32], _dx: Option<&mut [f32]>) {
-        let (input, output) = (fused.input(&self.shape), fused.output(&self.shape));
-        let n = x.len() / input;
-        for part in fused.parts() {
-            let rows = fused.rows(*part, &self.shape);
-            let dy = View::window(&dy[rows.start..], n, rows.len(), output);
-            let name = format!("model.layers.{layer}.{}.weight", part.path());
-            self.add(name, rows.len(), input, dy, View::new(x, n, input));
-        }
-    }
-
-    fn norm(&mut self, norm: Norm, x: &[f32], inverse: &[f32], dy: &[f32]) {
-        let name = match norm {
-            Norm::Attention(n) => format!("model.layers.{n}.input_layernorm.weight"),
-            Norm::Feed(n) => format!("model.layers.{n}.post_attention_layernorm.weight"),
-            Norm::Last => "model.norm.weight".to_owned(),
-        };
-        let to = self.found.entry(name).or_insert_with(|| vec![0.0; self.shape.hidden]);
-        rms_norm_weight_back(x, inverse, dy, to);
-    }
-
-    fn head(&mut self, x: &[f32], dlogits: &[f32]) {
-        let Shape { vocabulary, hidden, .. } = self.shape;
-        let n = x.len() / hidden;
-        let name = if self.tied { "model.embed_tokens.weight" } else { "lm_head.weight" };
-        let (dy, x) = (View::new(dlogits, n, vocabulary), View::new(x, n, hidden));
-        self.add(name.to_owned(), vocabulary, hidden, dy, x);
-    }
-
-    fn wants_embedding(&self) -> bool {
-        true
-    }
-
-    fn embedding(&mut self, tokens: &[u32], dx: &[f32]) {
-        let Shape { vocabulary, hidden, .. } = self.shape;
-        let to = self
-            .found
-            .entry("model.embed_tokens.weight".to_owned())
-            .or_insert_with(|| vec![0.0; vocabulary * hidden]);
-        for (token, dx) in tokens.iter().zip(dx.chunks_exact(hidden)) {
-            for (to, dx) in to[*token as usize * hidden..][..hidden].iter_mut().zip(dx) {
-                *to += dx;
-            }
-        }
-    }
 }

@@ -83,7 +83,46 @@ impl Default for Recipe {
     }
 }
 
+/// The settings that only adapters have, in their names in a card.
+const OF_ADAPTERS: [&str; 4] = ["rank", "alpha", "targets", "dropout"];
+
 impl Recipe {
+    /// The usual settings of a method. All weights at once are moved in smaller steps than adapters, and are held
+    /// back by some decay, since they have more room to go astray.
+    pub fn usual(method: Method) -> Self {
+        match method {
+            Method::Lora => Self::default(),
+            Method::Full => Self { method, learning_rate: 1e-4, weight_decay: 0.01, ..Self::default() },
+        }
+    }
+
+    /// What the weights depend on, and nothing that they do not: how often the state is saved, and what a method has
+    /// no use for, is set to the usual.
+    pub(super) fn essence(&self) -> Self {
+        let usual = Self::usual(self.method);
+        let mut recipe = Self { checkpoint_every: usual.checkpoint_every, ..self.clone() };
+        if self.method == Method::Full {
+            let Self { rank, alpha, targets, dropout, .. } = usual;
+            recipe = Self { rank, alpha, targets, dropout, ..recipe };
+        }
+        recipe
+    }
+
+    /// As a card tells it, without what the method has no use for.
+    ///
+    /// # Errors
+    /// A [`Fault`] for a number that TOML cannot hold.
+    pub(super) fn table(&self) -> Result<toml::Table> {
+        let mut table = toml::Table::try_from(self)
+            .map_err(|e| Fault::new("recipe", e).expected("settings that fit TOML"))?;
+        if self.method == Method::Full {
+            OF_ADAPTERS.iter().for_each(|name| {
+                table.remove(*name);
+            });
+        }
+        Ok(table)
+    }
+
     /// Checks every value.
     ///
     /// # Errors
@@ -95,9 +134,6 @@ impl Recipe {
             }
             Err(refused(name, value, format!("{low} to {high}")))
         };
-        within("rank", self.rank as f64, 1.0, 1024.0)?;
-        within("alpha", self.alpha, 1e-6, 1e6)?;
-        within("dropout", self.dropout, 0.0, 0.9)?;
         within("epochs", self.epochs as f64, 1.0, 10_000.0)?;
         within("learning_rate", self.learning_rate, 1e-9, 1.0)?;
         within("warmup_share", self.warmup_share, 0.0, 1.0)?;
@@ -106,6 +142,12 @@ impl Recipe {
         within("weight_decay", self.weight_decay, 0.0, 1.0)?;
         within("max_tokens", self.max_tokens as f64, 2.0, 1e7)?;
         within("checkpoint_every", self.checkpoint_every as f64, 1.0, 1e9)?;
+        if self.method == Method::Full {
+            return Ok(());
+        }
+        within("rank", self.rank as f64, 1.0, 1024.0)?;
+        within("alpha", self.alpha, 1e-6, 1e6)?;
+        within("dropout", self.dropout, 0.0, 0.9)?;
         if self.targets.is_empty() {
             return Err(refused("targets", "nothing", known()));
         }
@@ -180,5 +222,17 @@ mod tests {
         refused(Recipe { targets: vec!["lm_head".into()], ..Recipe::default() }, "targets: found lm_head");
         refused(Recipe { targets: vec![], ..Recipe::default() }, "targets");
         Recipe::default().check().unwrap();
+    }
+
+    #[test]
+    fn what_only_adapters_have_is_no_part_of_full_training() {
+        let full = Recipe { rank: 3, checkpoint_every: 7, ..Recipe::usual(Method::Full) };
+        full.check().unwrap();
+        assert_eq!(full.essence(), Recipe::usual(Method::Full));
+        assert!(full.learning_rate < Recipe::default().learning_rate);
+        let table = full.table().unwrap();
+        assert!(table.contains_key("learning_rate") && !table.contains_key("rank"));
+        assert_eq!(table["method"].as_str(), Some("full"));
+        assert!(Recipe { rank: 3, ..Recipe::default() }.essence() != Recipe::default());
     }
 }

@@ -1,13 +1,15 @@
-//! The run: from pairs to an adapter, step by step, so that it can be watched, stopped and gone on with.
+//! The run: from pairs to trained weights, step by step, so that it can be watched, stopped and gone on with.
 
 use super::adamw::{AdamW, clip};
 use super::card::{self, Card};
 use super::checkpoint::{Part, State};
+use super::full::Full;
 use super::lora::Lora;
 use super::model::Model;
 use super::pairs::{Pair, Tokens, Vocabulary, batches, order};
-use super::recipe::Recipe;
+use super::recipe::{Method, Recipe};
 use super::shape::Shape;
+use super::trained::{Trained, decays};
 use super::weights::Weights;
 use crate::fault::{Error, Fault, Result};
 use crate::folder::Folder;
@@ -84,11 +86,11 @@ pub struct HeldOut {
     pub pairs: usize,
     /// The base's.
     pub before: f32,
-    /// The adapter's.
+    /// After training.
     pub after: f32,
 }
 
-/// Trains LoRA adapters on `pairs` and writes them to the new folder `out`. An interrupted run leaves `out.part`, and
+/// Trains LoRA adapters or all weights on `pairs` and writes a PEFT or a model folder to the new folder `out`. An interrupted run leaves `out.part`, and
 /// the same call goes on from there to the same weights.
 ///
 /// # Errors
@@ -124,19 +126,30 @@ pub fn train(
     }
     let Checkpoint { weights, digest: base_digest, .. } = read;
     let part = Part::open(out, run_digest(&base_digest, &pairs, &held_out, recipe))?;
-    let laid_out = Weights::of(&weights, &shape)?;
+    let mut laid_out = Weights::of(&weights, &shape)?;
     // Only one copy of the base stays in memory.
     drop(weights);
-    let longest = recipe.max_tokens.min(shape.window);
-    let model = Model::new(shape, laid_out, longest);
     cancel.check()?;
 
-    let run = Run { model, recipe, pairs, held_out, report, cancel };
-    // All of it on a thread of the pool: a product started from outside would have to wake it first, each time.
-    let (lora, outcome) = rayon::scope(|_| run.all(&part, skipped))?;
-    card::write(part.path(), out, &lora, recipe, about, &base_digest, &outcome)?;
-    part.remove();
-    Ok(outcome)
+    let run = Run { recipe, pairs, held_out, skipped, report, cancel };
+    let longest = recipe.max_tokens.min(shape.window);
+    let finished = |outcome| card::Finished { base, base_digest: &base_digest, recipe, about, outcome };
+    match recipe.method {
+        Method::Lora => {
+            let mut lora = Lora::new(&shape, recipe);
+            let outcome = run.all(&Model::new(shape, laid_out, longest), &mut lora, &part)?;
+            card::write_adapter(part.path(), out, &lora, &finished(&outcome))?;
+            part.remove();
+            Ok(outcome)
+        }
+        Method::Full => {
+            let mut full = Full::new(&shape, &mut laid_out);
+            let outcome = run.all(&Model::new(shape, laid_out, longest), &mut full, &part)?;
+            card::write_model(part.path(), out, &full, &finished(&outcome))?;
+            part.remove();
+            Ok(outcome)
+        }
+    }
 }
 
 /// Refuses a place where there is something: nothing of a person's is overwritten.
@@ -157,9 +170,7 @@ pub fn refuse_taken(out: &Path) -> Result<()> {
 /// What the weights depend on: a checkpoint of anything else is not gone on with.
 fn run_digest(base: &str, pairs: &[Tokens], held_out: &[Tokens], recipe: &Recipe) -> String {
     let mut hasher = blake3::Hasher::new();
-    // How often the state is saved changes nothing.
-    let recipe = Recipe { checkpoint_every: 1, ..recipe.clone() };
-    hasher.update(format!("juxta lora 1\n{base}\n{recipe:?}\n").as_bytes());
+    hasher.update(format!("juxta finetune 2\n{base}\n{:?}\n", recipe.essence()).as_bytes());
     for pair in pairs.iter().chain(held_out) {
         hasher.update(&(pair.all.len() as u64).to_le_bytes()).update(&(pair.answer as u64).to_le_bytes());
         pair.all.iter().for_each(|t| {
@@ -171,35 +182,37 @@ fn run_digest(base: &str, pairs: &[Tokens], held_out: &[Tokens], recipe: &Recipe
 }
 
 struct Run<'a> {
-    model: Model,
     recipe: &'a Recipe,
     pairs: Vec<Tokens>,
     held_out: Vec<Tokens>,
+    skipped: Vec<String>,
     report: &'a (dyn Fn(Status) + Sync),
     cancel: &'a Cancel,
 }
 
 impl Run<'_> {
-    fn all(&self, part: &Part, skipped: Vec<String>) -> Result<(Lora, Outcome)> {
+    /// All steps that are left, on a thread of the pool: a product started from outside would have to wake it first,
+    /// each time.
+    fn all(&self, model: &Model, trained: &mut (impl Trained + Send), part: &Part) -> Result<Outcome> {
+        rayon::scope(|_| self.steps(model, trained, part))
+    }
+
+    fn steps(&self, model: &Model, trained: &mut impl Trained, part: &Part) -> Result<Outcome> {
         let recipe = self.recipe;
-        let mut lora = Lora::new(&self.model.shape, recipe);
-        let mut state = match part.load(lora.values.len())? {
-            Some(state) => state,
-            None => State {
-                step: 0,
-                adam: AdamW::new(lora.values.len()),
-                values: lora.values.clone(),
-                losses: Vec::new(),
-                tokens: 0,
-                seconds: 0.0,
-                held_out: None,
-            },
+        let decays = decays(&trained.slots(), recipe.weight_decay);
+        let fresh = State {
+            step: 0,
+            adam: AdamW::new(trained.values().len()),
+            losses: Vec::new(),
+            tokens: 0,
+            seconds: 0.0,
+            held_out: None,
         };
+        let mut state = part.load(trained.both().0)?.unwrap_or(fresh);
+        trained.changed(&model.weights);
         if state.step == 0 && state.held_out.is_none() && !self.held_out.is_empty() {
-            state.held_out = Some(self.held_out_loss(&mut lora)?);
+            state.held_out = Some(self.held_out_loss(model, trained)?);
         }
-        lora.values.clone_from(&state.values);
-        lora.merge(&self.model.weights);
 
         let a_epoch = self.pairs.len().div_ceil(recipe.accumulate);
         let steps = a_epoch * recipe.epochs;
@@ -213,102 +226,95 @@ impl Run<'_> {
             }
             let from = within * recipe.accumulate;
             let chosen = &sequence[from..(from + recipe.accumulate).min(sequence.len())];
-            let (loss, tokens) = match self.step(&mut lora, state.step, steps, chosen, &mut state.adam) {
+            let rate = recipe.rate(state.step, steps);
+            let (loss, tokens) = match self.gradients(model, trained, state.step, chosen) {
                 Ok(done) => done,
                 Err(e) => {
-                    // Stopped or failed within the step: the state is that after the last whole one.
-                    part.save(&state)?;
+                    // Stopped or failed within the step: values and state are those after the last whole one.
+                    part.save(&state, trained.values())?;
                     return Err(e);
                 }
             };
+            let (values, gradient) = trained.both();
+            state.adam.step(state.step, rate, &decays, values, gradient);
+            trained.changed(&model.weights);
             state.step += 1;
             state.losses.push(loss);
             state.tokens += tokens;
             state.seconds = before.1 + started.elapsed().as_secs_f64();
-            state.values.clone_from(&lora.values);
             let spent = started.elapsed().as_secs_f64();
             (self.report)(Status::Step {
                 step: state.step,
                 steps,
                 loss,
-                rate: recipe.rate(state.step - 1, steps),
+                rate,
                 tokens_per_second: (state.tokens - before.0) as f64 / spent,
                 seconds_left: spent / (state.step - before.2) as f64 * (steps - state.step) as f64,
             });
             if state.step.is_multiple_of(recipe.checkpoint_every) || state.step == steps {
-                part.save(&state)?;
+                part.save(&state, trained.values())?;
             }
         }
         let held_out = match state.held_out {
-            Some(before) => {
-                Some(HeldOut { pairs: self.held_out.len(), before, after: self.held_out_loss(&mut lora)? })
-            }
+            Some(before) => Some(HeldOut {
+                pairs: self.held_out.len(),
+                before,
+                after: self.held_out_loss(model, trained)?,
+            }),
             None => None,
         };
-        let outcome = Outcome {
+        Ok(Outcome {
             steps,
             losses: state.losses,
             held_out,
             examples: self.pairs.len(),
-            skipped,
+            skipped: self.skipped.clone(),
             tokens: state.tokens,
             seconds: state.seconds,
-        };
-        Ok((lora, outcome))
+        })
     }
 
-    /// One step of the optimiser; returns the mean loss and the tokens read. After an error neither the adapters nor
-    /// the optimiser have changed.
-    fn step(
+    /// The clipped gradient of one step; returns the mean loss and the tokens read. The values are not changed.
+    fn gradients(
         &self,
-        lora: &mut Lora,
+        model: &Model,
+        trained: &mut impl Trained,
         step: usize,
-        steps: usize,
         chosen: &[usize],
-        adam: &mut AdamW,
     ) -> Result<(f32, u64)> {
         let predicted: usize = chosen.iter().map(|i| self.pairs[*i].predicted()).sum();
         let scale = 1.0 / predicted as f32;
-        lora.gradient.fill(0.0);
+        trained.both().1.fill(0.0);
         let (mut sum, mut tokens) = (0.0f64, 0u64);
         for (n, (batch, numbers)) in
             batches(chosen.iter().map(|i| (*i, &self.pairs[*i])), BATCH).iter().enumerate()
         {
             self.cancel.check()?;
             // Never the same number twice in a run, as a step has no more batches than pairs.
-            lora.begin(Some((step * self.recipe.accumulate + n) as u64));
-            let losses = self.model.gradients(lora, batch, scale);
+            trained.begin(Some((step * self.recipe.accumulate + n) as u64));
+            let losses = model.gradients(trained, batch, scale);
             self.no_nan(&losses, numbers, step)?;
             sum += losses.iter().map(|l| f64::from(*l)).sum::<f64>();
             tokens += batch.tokens.len() as u64;
         }
-        lora.begin(None);
-        let norm = clip(&mut lora.gradient, self.recipe.clip);
+        trained.begin(None);
+        let norm = clip(trained.both().1, self.recipe.clip);
         if !norm.is_finite() {
             let ids: Vec<&str> = chosen.iter().take(8).map(|i| self.pairs[*i].id.as_str()).collect();
             return Err(diverged(&format!("step {}, pairs {}", step + 1, ids.join(", ")), "a gradient"));
         }
-        adam.step(
-            step,
-            self.recipe.rate(step, steps),
-            self.recipe.weight_decay,
-            &mut lora.values,
-            &lora.gradient,
-        );
-        lora.merge(&self.model.weights);
         Ok(((sum / predicted as f64) as f32, tokens))
     }
 
     /// Mean loss on the held-out pairs, in nats a token.
-    fn held_out_loss(&self, lora: &mut Lora) -> Result<f32> {
+    fn held_out_loss(&self, model: &Model, trained: &mut impl Trained) -> Result<f32> {
         let total = self.held_out.len();
         let (mut sum, mut count, mut done) = (0.0f64, 0usize, 0);
-        lora.begin(None);
-        lora.merge(&self.model.weights);
+        trained.begin(None);
         for (batch, numbers) in batches(self.held_out.iter().enumerate(), BATCH) {
             (self.report)(Status::HeldOut { done, total });
             self.cancel.check()?;
-            let losses = self.model.losses(lora, &batch);
+            let losses = model.losses(trained, &batch);
             sum += losses.iter().map(|l| f64::from(*l)).sum::<f64>();
             count += losses.len();
             done += numbers.len();

@@ -156,6 +156,15 @@ impl Weights {
         })
     }
 
+    /// How many numbers there are.
+    pub fn count(&self) -> usize {
+        let blocks = self.blocks.iter().map(|b| {
+            b.fused.iter().map(Vec::len).sum::<usize>() + b.attention_norm.len() + b.feed_norm.len()
+        });
+        let head = self.head.as_ref().map_or(0, Vec::len);
+        self.embedding.len() + head + self.norm.len() + blocks.sum::<usize>()
+    }
+
     /// The output projection: [vocabulary, hidden].
     pub fn head(&self) -> &[f32] {
         self.head.as_ref().unwrap_or(&self.embedding)

@@ -6,7 +6,7 @@
 mod tune;
 
 pub use crate::finetune::{HeldOut, Method, Outcome, Recipe, Status};
-pub use tune::{Tuned, Tuning, Watch, name as tuned_name};
+pub use tune::{Ended, Grid, Tuned, Tuning, Turn, Watch, WatchGrid, name as tuned_name};
 
 use crate::compare::{self, Event, Models, Pair, Request, Side, Trial};
 use crate::config::{Paths, SamplingSettings, Settings};
