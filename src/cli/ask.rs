@@ -2,7 +2,8 @@
 
 use super::out::{self, Bar};
 use crate::compare::{Answer, Event, Finish, Pair, Side, Trial};
-use crate::job::Cancel;
+use crate::fault::Error;
+use crate::job::interrupt::interruptible;
 use crate::lab::{self, Asking, Lab};
 use crate::text::one_line;
 use std::fmt::Write;
@@ -51,21 +52,28 @@ pub(super) fn run(lab: &Lab, args: &Args) -> anyhow::Result<()> {
         sampling: lab::sampling(&settings)?,
         corpus,
     };
-    let cancel = Cancel::new();
+    let cancel = interruptible();
     let trial = {
         let bar = Bar::new();
-        let index = lab.index(&asking.corpus, &|p| bar.show(&p), &cancel)?;
+        let index =
+            lab.index(&asking.corpus, &|p| bar.show(&p), &cancel).map_err(out::stopped(out::INDEX_AGAIN))?;
         let events = |event| {
             if let Event::Loading(_, progress) = event {
                 bar.show(&progress);
             }
         };
-        lab.ask(&asking, &index, &events, &cancel)?
+        lab.ask(&asking, &index, &events, &cancel)
+            .map_err(out::stopped("Nothing was said by then; the same command asks again."))?
     };
     if args.json {
         out::json(&trial)?
     } else {
         out::text(&for_people(&trial))?
+    }
+    if trial.answers.iter().any(|a| a.finish == Finish::Cancelled) {
+        return Err(out::stopped("What was said by then is kept; the same command asks again.")(
+            Error::Cancelled,
+        ));
     }
     // Half a result is not a whole one: a script must see it.
     match trial.answers.iter().find(|a| a.finish == Finish::Failed) {

@@ -4,7 +4,7 @@ use super::out::{self, Bar};
 use crate::corpus::{self, Catalog, Checked};
 use crate::fault::Fault;
 use crate::folder::Folder;
-use crate::job::Cancel;
+use crate::job::interrupt::interruptible;
 use crate::lab::Lab;
 use crate::retrieve::{self, Evaluation, Figures};
 use crate::text::one_line;
@@ -120,11 +120,12 @@ fn for_people(checked: &Checked) -> String {
 
 fn eval(lab: &Lab, named: &str, json: bool) -> anyhow::Result<()> {
     let entry = lab.corpus(Some(named))?;
-    let cancel = Cancel::new();
+    let cancel = interruptible();
     let evaluation = {
         let bar = Bar::new();
-        let index = lab.index(&entry, &|p| bar.show(&p), &cancel)?;
-        retrieve::evaluate(&entry.read()?, &index, &|p| bar.show(&p), &cancel)?
+        let index = lab.index(&entry, &|p| bar.show(&p), &cancel).map_err(out::stopped(out::INDEX_AGAIN))?;
+        retrieve::evaluate(&entry.read()?, &index, &|p| bar.show(&p), &cancel)
+            .map_err(out::stopped("The same command measures again, from the first question."))?
     };
     if evaluation.all.is_none() {
         return Err(Fault::new(format!("corpus {}", evaluation.corpus), "no answerable test questions")

@@ -1,27 +1,79 @@
-//! `juxta finetune`: an adapter from a corpus's training questions.
+//! `juxta finetune`: a model from a corpus's training questions; `juxta finetune grid`: several, on more and more of
+//! them.
 
 use super::out::{self, Bar};
-use crate::job::{Cancel, Progress};
-use crate::lab::{Lab, Outcome, Recipe, Status, Tuned, Tuning};
-use serde_json::json;
+use crate::fault::Fault;
+use crate::job::Progress;
+use crate::job::interrupt::interruptible;
+use crate::lab::{Ended, Grid, Lab, Method, Outcome, Recipe, Status, Tuned, Tuning, Turn};
+use crate::text::one_line;
+use clap::ValueEnum;
+use serde_json::{Value, json};
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
+
+/// What to do after a run was stopped.
+const GO_ON: &str = "What was learnt is kept up to the last step; the same command goes on from there.";
 
 /// What to train, on what.
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(super) struct Args {
+    #[command(subcommand)]
+    several: Option<Several>,
+    #[command(flatten)]
+    one: OneArgs,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Several {
+    /// Make one model for each of several numbers of examples, one after the other.
+    ///
+    /// Each set of examples is the beginning of the next larger one. What is there already, finished with the same
+    /// settings, is kept; an interrupted grid goes on when it is started again.
+    Grid(GridArgs),
+}
+
+#[derive(Debug, clap::Args)]
+struct OneArgs {
+    #[command(flatten)]
+    how: How,
+    /// How many of its training questions, from the first.
+    #[arg(long, value_name = "N", default_value_t = 500)]
+    examples: usize,
+    /// The new folder that the result goes to; one in the lab's models folder if left out. An interrupted run goes on
+    /// when it is started again.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+struct GridArgs {
+    #[command(flatten)]
+    how: How,
+    /// How many of its training questions, from the first, for each model.
+    #[arg(long, value_name = "N,N,…", value_delimiter = ',', default_values_t = [200, 500, 1000])]
+    examples: Vec<usize>,
+    /// The folder that the models' folders go into; the lab's models folder if left out.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// What the models' names begin with: PREFIX-200 and so on. Base and corpus if left out.
+    #[arg(long, value_name = "PREFIX")]
+    name: Option<String>,
+}
+
+/// What one run and several have in common.
+#[derive(Debug, clap::Args)]
+struct How {
     /// The model to start from: a name, or the path of a folder.
     #[arg(long, value_name = "NAME", default_value = "reader")]
     base: String,
     /// The corpus: an id, or the path of a corpus folder. The first one if left out.
     #[arg(long, value_name = "ID")]
     corpus: Option<String>,
-    /// How many of its training questions, from the first.
-    #[arg(long, value_name = "N", default_value_t = 500)]
-    examples: usize,
-    /// The new folder that the adapter goes to; one in the lab's models folder if left out. An interrupted run goes
-    /// on when it is started again.
-    #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
+    /// What to train: adapters beside the frozen weights, or every weight.
+    #[arg(long, value_enum, default_value_t = Trained::Lora)]
+    method: Trained,
     /// Rank of the adapters.
     #[arg(long, value_name = "R")]
     rank: Option<usize>,
@@ -31,15 +83,18 @@ pub(super) struct Args {
     /// The projections that get an adapter, such as q_proj,v_proj. All seven if left out.
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     targets: Option<Vec<String>>,
+    /// Share of the adapters' inputs to drop.
+    #[arg(long, value_name = "X")]
+    dropout: Option<f64>,
     /// How often each pair is seen.
     #[arg(long, value_name = "N")]
     epochs: Option<usize>,
     /// The highest learning rate.
     #[arg(long, value_name = "X")]
     lr: Option<f64>,
-    /// Share of the adapters' inputs to drop.
+    /// Weight decay; norms have none.
     #[arg(long, value_name = "X")]
-    dropout: Option<f64>,
+    decay: Option<f64>,
     /// Pairs a step.
     #[arg(long, value_name = "N")]
     accumulate: Option<usize>,
@@ -57,77 +112,130 @@ pub(super) struct Args {
     json: bool,
 }
 
-impl Args {
-    fn tuning(&self) -> Tuning {
-        Tuning {
-            base: self.base.clone(),
-            corpus: self.corpus.clone(),
-            examples: self.examples,
-            recipe: self.recipe(),
-            out: self.out.clone(),
-        }
-    }
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Trained {
+    /// Low-rank adapters, in PEFT's format.
+    Lora,
+    /// Every weight; the result is a whole model.
+    Full,
+}
 
-    fn recipe(&self) -> Recipe {
-        let usual = Recipe::default();
-        Recipe {
+impl How {
+    fn recipe(&self) -> Result<Recipe, Fault> {
+        let usual = match self.method {
+            Trained::Lora => Recipe::usual(Method::Lora),
+            Trained::Full => {
+                self.no_adapters()?;
+                Recipe::usual(Method::Full)
+            }
+        };
+        Ok(Recipe {
             rank: self.rank.unwrap_or(usual.rank),
             alpha: self.alpha.unwrap_or(usual.alpha),
             targets: self.targets.clone().unwrap_or(usual.targets),
+            dropout: self.dropout.unwrap_or(usual.dropout),
             epochs: self.epochs.unwrap_or(usual.epochs),
             learning_rate: self.lr.unwrap_or(usual.learning_rate),
-            dropout: self.dropout.unwrap_or(usual.dropout),
+            weight_decay: self.decay.unwrap_or(usual.weight_decay),
             accumulate: self.accumulate.unwrap_or(usual.accumulate),
             seed: self.seed.unwrap_or(usual.seed),
             max_tokens: self.max_tokens.unwrap_or(usual.max_tokens),
             skip_long: self.skip_long,
             ..usual
+        })
+    }
+
+    /// A setting that would change nothing is a misunderstanding.
+    fn no_adapters(&self) -> Result<(), Fault> {
+        let given = [
+            ("--rank", self.rank.is_some()),
+            ("--alpha", self.alpha.is_some()),
+            ("--targets", self.targets.is_some()),
+            ("--dropout", self.dropout.is_some()),
+        ];
+        match given.iter().find(|(_, given)| *given) {
+            None => Ok(()),
+            Some((name, _)) => Err(Fault::new(name, "a setting of adapters, with --method full")
+                .expected("--method lora, or no such setting")
+                .next("Leave one of the two out.")),
         }
     }
 }
 
 pub(super) fn run(lab: &Lab, args: &Args) -> anyhow::Result<()> {
-    let tuning = args.tuning();
-    let cancel = Cancel::new();
-    let Tuned { name, folder, outcome } = {
-        let bar = Bar::new();
-        lab.finetune(&tuning, &|status| show(&bar, &status), &cancel)?
-    };
-    if args.json {
-        return out::json(&json!({
-            "name": name,
-            "out": folder,
-            "examples": outcome.examples,
-            "skipped": outcome.skipped,
-            "steps": outcome.steps,
-            "losses": outcome.losses,
-            "held_out_before": outcome.held_out.map(|h| h.before),
-            "held_out_after": outcome.held_out.map(|h| h.after),
-            "tokens": outcome.tokens,
-            "seconds": outcome.seconds,
-        }));
+    match &args.several {
+        None => one(lab, &args.one),
+        Some(Several::Grid(args)) => grid(lab, args),
     }
-    out::text(&summary(&outcome, &folder))
 }
 
-fn show(bar: &Bar, status: &Status) {
+fn one(lab: &Lab, args: &OneArgs) -> anyhow::Result<()> {
+    let tuning = Tuning {
+        base: args.how.base.clone(),
+        corpus: args.how.corpus.clone(),
+        examples: args.examples,
+        recipe: args.how.recipe()?,
+        out: args.out.clone(),
+    };
+    let Tuned { name, folder, outcome } = {
+        let bar = Bar::new();
+        lab.finetune(&tuning, &|status| bar.show(&progress(&status)), &interruptible())
+            .map_err(out::stopped(GO_ON))?
+    };
+    if args.how.json {
+        return out::json(&figures(&name, &folder, args.examples, Some(&outcome)));
+    }
+    out::text(&summary(&name, &folder, &outcome))
+}
+
+fn grid(lab: &Lab, args: &GridArgs) -> anyhow::Result<()> {
+    let grid = Grid {
+        base: args.how.base.clone(),
+        corpus: args.how.corpus.clone(),
+        examples: args.examples.clone(),
+        recipe: args.how.recipe()?,
+        out: args.out.clone(),
+        prefix: args.name.clone(),
+    };
+    let ended = {
+        let bar = Bar::new();
+        let watch = |turn: Option<&Turn>, status: Status| {
+            let progress = progress(&status);
+            let doing = match turn {
+                Some(t) => format!("{} of {}: {} · {}", t.number, t.of, one_line(&t.name), progress.doing),
+                None => progress.doing,
+            };
+            bar.show(&Progress { doing, ..progress });
+        };
+        lab.grid(&grid, &watch, &interruptible()).map_err(out::stopped(GO_ON))?
+    };
+    if args.how.json {
+        let all =
+            ended.iter().map(|e| figures(&e.turn.name, &e.turn.folder, e.turn.examples, e.outcome.as_ref()));
+        return out::json(&all.collect::<Vec<_>>());
+    }
+    let text = ended.iter().map(|Ended { turn, outcome }| match outcome {
+        Some(outcome) => summary(&turn.name, &turn.folder, outcome),
+        None => format!("{}: kept, it was there\n    {}\n", one_line(&turn.name), turn.folder.display()),
+    });
+    out::text(&text.collect::<String>())
+}
+
+fn progress(status: &Status) -> Progress {
+    let steps =
+        |doing: String, done: usize, total: usize| Progress { doing, done: done as u64, total: total as u64 };
     match status {
-        Status::Preparing(progress) => bar.show(progress),
-        Status::HeldOut { done, total } => bar.show(&Progress {
-            doing: "measuring on held-out questions".into(),
-            done: *done as u64,
-            total: *total as u64,
-        }),
-        Status::Begun { steps, losses, .. } => bar.show(&Progress {
-            doing: if losses.is_empty() { "training" } else { "training, from where it was" }.into(),
-            done: losses.len() as u64,
-            total: *steps as u64,
-        }),
-        Status::Step { step, steps, loss, tokens_per_second, seconds_left, .. } => bar.show(&Progress {
-            doing: format!("loss {loss:.3} · {tokens_per_second:.0} tokens/s · {} left", time(*seconds_left)),
-            done: *step as u64,
-            total: *steps as u64,
-        }),
+        Status::Preparing(progress) => progress.clone(),
+        Status::HeldOut { done, total } => steps("measuring on held-out questions".into(), *done, *total),
+        Status::Begun { steps: of, losses, .. } if losses.is_empty() => steps("training".into(), 0, *of),
+        Status::Begun { steps: of, losses, .. } => {
+            steps(format!("going on after step {}", losses.len()), losses.len(), *of)
+        }
+        Status::Step { step, steps: of, loss, tokens_per_second, seconds_left, .. } => steps(
+            format!("loss {loss:.3} · {tokens_per_second:.0} tokens/s · {} left", time(*seconds_left)),
+            *step,
+            *of,
+        ),
     }
 }
 
@@ -136,24 +244,47 @@ fn time(seconds: f64) -> String {
     if seconds < 60 { format!("{seconds} s") } else { format!("{}:{:02} min", seconds / 60, seconds % 60) }
 }
 
-fn summary(outcome: &Outcome, folder: &Path) -> String {
+fn figures(name: &str, folder: &Path, questions: usize, outcome: Option<&Outcome>) -> Value {
+    let Some(outcome) = outcome else {
+        return json!({ "name": name, "out": folder, "questions": questions, "kept": true });
+    };
+    json!({
+        "name": name,
+        "out": folder,
+        "questions": questions,
+        "kept": false,
+        "examples": outcome.examples,
+        "skipped": outcome.skipped,
+        "steps": outcome.steps,
+        "losses": outcome.losses,
+        "held_out_before": outcome.held_out.map(|h| h.before),
+        "held_out_after": outcome.held_out.map(|h| h.after),
+        "tokens": outcome.tokens,
+        "seconds": outcome.seconds,
+    })
+}
+
+fn summary(name: &str, folder: &Path, outcome: &Outcome) -> String {
     let mut text = format!(
-        "{}: {} examples, {} steps, {} tokens in {} ({:.0} tokens/s)\n",
-        folder.display(),
+        "{}: {} examples, {} steps, {} tokens in {} ({:.0} tokens/s)\n    {}\n",
+        one_line(name),
         outcome.examples,
         outcome.steps,
         outcome.tokens,
         time(outcome.seconds),
         outcome.tokens as f64 / outcome.seconds.max(f64::MIN_POSITIVE),
+        one_line(&folder.display().to_string()),
     );
+    // Writing into a string cannot fail.
     if let Some(h) = outcome.held_out {
-        text += &format!(
-            "loss on {} held-out questions: {:.4} before, {:.4} after\n",
+        let _ = writeln!(
+            text,
+            "    loss on {} held-out questions: {:.4} before, {:.4} after",
             h.pairs, h.before, h.after
         );
     }
     if !outcome.skipped.is_empty() {
-        text += &format!("left out as too long: {}\n", outcome.skipped.join(", "));
+        let _ = writeln!(text, "    left out as too long: {}", one_line(&outcome.skipped.join(", ")));
     }
     text
 }

@@ -10,6 +10,7 @@ mod search;
 
 use crate::config::Paths;
 use crate::fault::Fault;
+use crate::job::interrupt;
 use crate::lab::Lab;
 use crate::text::one_line;
 use crate::tui;
@@ -54,8 +55,8 @@ enum Command {
     Model(model::Command),
     /// Export judgments with their trials.
     Export(export::Args),
-    /// Train an adapter on a corpus's training questions.
-    Finetune(finetune::Args),
+    /// Fine-tune a model on a corpus's training questions.
+    Finetune(Box<finetune::Args>),
     /// Print where settings, judgments and indices are kept.
     Paths,
     /// Print the table of keys, in Markdown.
@@ -81,6 +82,10 @@ pub fn main() -> ExitCode {
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if out::is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) if out::is_stopped(&error) => {
+            out::error(&error);
+            ExitCode::from(interrupt::EXIT_CODE)
+        }
         Err(error) => {
             out::error(&error);
             ExitCode::FAILURE
@@ -138,11 +143,6 @@ pub(crate) fn last_words(unkept: &[crate::study::Judgment]) -> anyhow::Result<()
         "these judgments could not be saved; append each line to your journal (`juxta paths` says where):",
     );
     unkept.iter().try_for_each(out::json_line)
-}
-
-/// Prints what is to be known when the lab has closed, on one line.
-pub(crate) fn parting(line: &str) {
-    out::remark(line);
 }
 
 /// The log goes to a file, since the screen belongs to the lab; without a data folder there is none.

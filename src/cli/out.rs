@@ -1,6 +1,7 @@
 //! Where everything is printed. Text for people is made printable here; results go to standard output, errors and
 //! progress to standard error.
 
+use crate::fault;
 use crate::job::Progress;
 use crate::text::{self, one_line, visible};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -55,6 +56,27 @@ pub(super) fn remark(remark: &str) {
 /// Whether the reader of our output went away, as `head` does: no error.
 pub(super) fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.chain().filter_map(|e| e.downcast_ref::<io::Error>()).any(|e| e.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// The work was stopped by whoever started it: what that means, and how to go on.
+#[derive(Debug, thiserror::Error)]
+#[error("stopped. {0}")]
+pub(super) struct Stopped(&'static str);
+
+/// What to do after the building of an index was stopped.
+pub(super) const INDEX_AGAIN: &str = "No index was left half done; the same command builds it again.";
+
+/// For `map_err`: tells `next` where the work was stopped.
+pub(super) fn stopped(next: &'static str) -> impl Fn(fault::Error) -> anyhow::Error {
+    move |error| match error {
+        fault::Error::Cancelled => Stopped(next).into(),
+        other => other.into(),
+    }
+}
+
+/// Whether the work was stopped by whoever started it.
+pub(super) fn is_stopped(error: &anyhow::Error) -> bool {
+    error.is::<Stopped>() || matches!(error.downcast_ref(), Some(fault::Error::Cancelled))
 }
 
 /// A progress bar on standard error; hidden where that is no terminal.

@@ -1,7 +1,7 @@
 //! `juxta search`: passages without answers.
 
 use super::out::{self, Bar};
-use crate::job::Cancel;
+use crate::job::interrupt::interruptible;
 use crate::lab::Lab;
 use crate::text::one_line;
 use serde_json::json;
@@ -27,7 +27,7 @@ pub(super) fn run(lab: &Lab, args: &Args) -> anyhow::Result<()> {
     let corpus = lab.corpus(args.corpus.as_deref())?;
     let index = {
         let bar = Bar::new();
-        lab.index(&corpus, &|p| bar.show(&p), &Cancel::new())?
+        lab.index(&corpus, &|p| bar.show(&p), &interruptible()).map_err(out::stopped(out::INDEX_AGAIN))?
     };
     let hits = index.search(&args.question, args.k.map_or(lab.settings.retrieval.k, usize::from))?;
     if args.json {

@@ -1,5 +1,6 @@
 //! Long work: how it is cancelled and how it says how far it is. Knows no terminal and no model.
 
+pub mod interrupt;
 mod task;
 pub mod threads;
 

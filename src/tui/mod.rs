@@ -10,8 +10,6 @@ pub mod picture;
 mod runtime;
 mod screen;
 mod theme;
-#[cfg(test)]
-mod training_frames;
 mod view;
 mod wrap;
 
