@@ -9,7 +9,7 @@ use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use support::{ANNOTATOR, CORPUS, LARGE, Lab, PATIENCE, Rows, command, environment, headless};
+use support::{ANNOTATOR, CORPUS, LARGE, Lab, PAIR, PATIENCE, Rows, command, environment, headless, program};
 use tempfile::TempDir;
 
 /// A question the corpus answers.
@@ -257,6 +257,109 @@ fn a_judgment_is_saved_as_soon_as_the_disk_takes_it_again() {
     lab.keys("q");
     assert_eq!(lab.end().0, 0);
     assert_eq!(lines_of_json(&read(&journal(data.path()))).len(), 1);
+}
+
+#[test]
+fn a_training_is_watched_left_gone_on_with_stopped_and_put_to_work() {
+    let data = tempfile::tempdir().expect("a folder");
+    tiny_corpus(data.path());
+    let part = data.path().join("models/reader-tiny-2-seed1.part/checkpoint.safetensors");
+
+    let mut lab = Lab::start(on_tiny_corpus(data.path()));
+    start_tiny_training(&mut lab);
+    lab.wait("a curve of some steps", |rows| step_of(rows) >= Some(2) && has_curve(rows));
+    lab.keys(ESC);
+    lab.wait("the lab with a sign of the training", |rows| {
+        rows.0[0].contains(" training ") && rows.show("passages to search.") && !rows.show("smoothed")
+    });
+    lab.keys("q");
+    let (code, output) = lab.end();
+    assert_eq!(code, 0, "{output}");
+    let said = output.rsplit("\x1b[?1049l").next().expect("the screen is given back before the end");
+    assert!(said.contains("of 20 steps, which are kept") && said.contains("--epochs 20"), "{said}");
+    assert!(part.is_file(), "its state is kept");
+
+    let mut lab = Lab::start(on_tiny_corpus(data.path()));
+    start_tiny_training(&mut lab);
+    lab.wait("the earlier part of the curve and what comes after it", |rows| {
+        step_of(rows) >= Some(4) && has_curve(rows) && rows.show("┊ went on")
+    });
+    lab.keys("x");
+    lab.wait_for("Stopped after");
+    lab.keys("g");
+    lab.wait("half of it", |rows| step_of(rows) >= Some(12));
+    lab.wait("all of it", |rows| rows.show(" done ┓") && rows.show("is made from 2 examples"));
+    lab.keys("\r");
+    lab.wait_for("A is reader, B is reader-tiny-2-seed1.");
+    lab.keys("m\r");
+    lab.wait("the new model in the list", |rows| {
+        rows.show("▸ reader-tiny-2-seed1") && rows.show("2 examples of tiny")
+    });
+    lab.keys("q");
+    let (code, output) = lab.end();
+    assert_eq!(code, 0, "{output}");
+    let said = output.rsplit("\x1b[?1049l").next().expect("the screen is given back before the end");
+    assert!(!said.contains("juxta:"), "nothing is left to go on with: {said}");
+    assert!(!part.exists());
+}
+
+/// A corpus of two training questions.
+fn tiny_corpus(data: &Path) {
+    let corpus = data.join("corpora/tiny");
+    fs::create_dir_all(corpus.join("documents")).expect("made");
+    let write = |name: &str, text: &str| fs::write(corpus.join(name), text).expect("written");
+    write(
+        "corpus.toml",
+        "id = \"tiny\"\ntitle = \"Tiny\"\ndomain = \"tests\"\ndescription = \"Two sentences.\"\nlanguage = \"en\"\n\
+         licence = \"CC0-1.0\"\nsource = \"Written for a test.\"\n",
+    );
+    write("documents/aspirin.md", "# Aspirin\n\nAspirin lowers fever. Aspirin thins the blood.\n");
+    let question = |id: &str, question: &str, answer: &str| {
+        serde_json::json!({
+            "id": id, "split": "train", "kind": "fact", "question": question, "answer": answer,
+            "key_points": [answer], "gold": [{"document": "aspirin", "quote": answer}],
+        })
+        .to_string()
+    };
+    let questions = [
+        question("t1", "What does aspirin lower?", "Aspirin lowers fever."),
+        question("t2", "What does aspirin thin?", "Aspirin thins the blood."),
+    ];
+    write("questions.jsonl", &(questions.join("\n") + "\n"));
+}
+
+fn on_tiny_corpus(data: &Path) -> CommandBuilder {
+    let mut command = CommandBuilder::new(program());
+    command.arg("--data-dir");
+    command.arg(data);
+    command.args(["--pair", PAIR, "--corpus", "tiny"]);
+    environment(&mut command);
+    command
+}
+
+/// Fills in the form by its keys: 2 examples, as the corpus has no more, 20 times.
+fn start_tiny_training(lab: &mut Lab) {
+    lab.wait_for(TYPING);
+    lab.keys(ESC);
+    lab.wait_for("r rate ");
+    lab.keys("mf");
+    lab.wait_for("2 training questions");
+    lab.keys("\t20");
+    lab.wait_for("reader-tiny-2-seed1 (20 steps)");
+    lab.keys(ENTER);
+}
+
+/// How many steps of a training the screen shows as done.
+fn step_of(rows: &Rows) -> Option<usize> {
+    let row = rows.0.iter().find(|row| row.contains(" %  step "))?;
+    row.split(" %  step ").nth(1)?.split(' ').next()?.parse().ok()
+}
+
+/// Whether there is a line of Braille.
+fn has_curve(rows: &Rows) -> bool {
+    rows.0
+        .iter()
+        .any(|row| row.contains(['│', '┤']) && row.chars().any(|c| ('\u{2801}'..='\u{28ff}').contains(&c)))
 }
 
 /// A data folder with the corpus already indexed, so that a test waits for what it is about.

@@ -145,6 +145,11 @@ pub(crate) fn last_words(unkept: &[crate::study::Judgment]) -> anyhow::Result<()
     unkept.iter().try_for_each(out::json_line)
 }
 
+/// Prints what is to be known when the lab has closed, on one line.
+pub(crate) fn parting(line: &str) {
+    out::remark(line);
+}
+
 /// The log goes to a file, since the screen belongs to the lab; without a data folder there is none.
 fn start_log(cli: &Cli) {
     let Ok(paths) = Paths::find(cli.data_dir.as_deref()) else { return };

@@ -19,10 +19,10 @@ use ratatui::style::{Color, Modifier};
 use std::fmt::Write;
 use std::time::Duration;
 
-const SIZES: [(u16, u16); 3] = [(80, 24), (120, 40), (200, 60)];
+pub(super) const SIZES: [(u16, u16); 3] = [(80, 24), (120, 40), (200, 60)];
 const QUESTION: &str = "Why does gout attack the big toe first?";
 
-fn app() -> App {
+pub(super) fn app() -> App {
     let catalog = Catalog::discover(None);
     let mut corpus = catalog.find("biomedicine").expect("bundled");
     // The words of the corpus may change; the frames of the lab should not change with them.
@@ -49,7 +49,7 @@ fn app() -> App {
     app
 }
 
-fn press(app: &mut App, keys: &str) {
+pub(super) fn press(app: &mut App, keys: &str) {
     for c in keys.chars() {
         let code = match c {
             '\n' => KeyCode::Enter,
@@ -61,7 +61,7 @@ fn press(app: &mut App, keys: &str) {
     }
 }
 
-fn ready(app: &mut App) {
+pub(super) fn ready(app: &mut App) {
     app.update(Message::Indexed("biomedicine".into(), Ok(367)));
 }
 
@@ -132,7 +132,7 @@ fn trial(answers: [Answer; 2]) -> Trial {
     }
 }
 
-fn asked() -> App {
+pub(super) fn asked() -> App {
     let mut app = app();
     ready(&mut app);
     press(&mut app, QUESTION);
@@ -149,14 +149,14 @@ fn end(app: &mut App, answers: [Answer; 2]) {
     app.update(Message::TrialEnded(Ok(Some(Box::new(trial(answers))))));
 }
 
-fn done() -> App {
+pub(super) fn done() -> App {
     let mut app = asked();
     end(&mut app, [answer(Side::A, SAID_A, Finish::Stop), answer(Side::B, SAID_B, Finish::Stop)]);
     app
 }
 
 /// The symbols of a frame, and below them the runs of each row that have a style.
-fn printed(buffer: &Buffer) -> String {
+pub(super) fn printed(buffer: &Buffer) -> String {
     let area = buffer.area;
     let (mut symbols, mut styles) = (String::new(), String::new());
     for y in 0..area.height {
@@ -196,7 +196,7 @@ fn printed(buffer: &Buffer) -> String {
     format!("{symbols}\n{styles}")
 }
 
-fn snapshot(name: &str, app: &mut App) {
+pub(super) fn snapshot(name: &str, app: &mut App) {
     for (columns, rows) in SIZES {
         let buffer = frame(app, Theme::new(true), columns, rows);
         insta::assert_snapshot!(format!("{name}_{columns}x{rows}"), printed(&buffer));

@@ -20,8 +20,14 @@ pub enum Context {
     Note,
     /// Earlier trials are listed.
     Trials,
-    /// Corpora or models are listed.
+    /// Corpora are listed.
     Choose,
+    /// Models are listed.
+    Models,
+    /// The form for fine-tuning is filled in.
+    Form,
+    /// The training is on the screen.
+    Training,
     /// The help is shown.
     Help,
     /// Whether to quit is asked.
@@ -32,7 +38,7 @@ use Context as C;
 
 impl Context {
     /// Every context.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 13] = [
         C::Question,
         C::Passages,
         C::Answer,
@@ -41,13 +47,16 @@ impl Context {
         C::Note,
         C::Trials,
         C::Choose,
+        C::Models,
+        C::Form,
+        C::Training,
         C::Help,
         C::Quit,
     ];
 
     /// Whether letters go into a text.
     pub fn is_typing(self) -> bool {
-        matches!(self, C::Question | C::Note)
+        matches!(self, C::Question | C::Note | C::Form)
     }
 
     /// For the help and the README.
@@ -60,7 +69,10 @@ impl Context {
             C::Tags => "choosing tags",
             C::Note => "typing a note",
             C::Trials => "earlier trials",
-            C::Choose => "choosing",
+            C::Choose => "choosing a corpus",
+            C::Models => "choosing models",
+            C::Form => "the form for fine-tuning",
+            C::Training => "fine-tuning",
             C::Help => "help",
             C::Quit => "quitting",
         }
@@ -116,6 +128,16 @@ pub enum Action {
     ListDown,
     ListUp,
     Select,
+    Finetune,
+    StartTraining,
+    NextPart,
+    PreviousPart,
+    NextValue,
+    PreviousValue,
+    EraseValue,
+    StopTraining,
+    GoOnTraining,
+    PutToWork,
     Back,
     Help,
     Quit,
@@ -141,9 +163,9 @@ pub struct Binding {
 }
 
 const PANELS: &[Context] = &[C::Passages, C::Answer];
-const LISTS: &[Context] = &[C::Trials, C::Choose];
+const LISTS: &[Context] = &[C::Trials, C::Choose, C::Models];
 const SCROLLED: &[Context] = &[C::Passages, C::Answer, C::Help];
-const LETTERS: &[Context] = &[C::Passages, C::Answer, C::Judge, C::Trials, C::Choose];
+const LETTERS: &[Context] = &[C::Passages, C::Answer, C::Judge, C::Trials, C::Choose, C::Models, C::Training];
 
 macro_rules! bindings {
     ($($action:expr, $keys:expr, $title:expr, $help:expr, $contexts:expr, $rank:expr;)*) => {
@@ -181,6 +203,7 @@ pub const BINDINGS: &[Binding] = bindings![
     Action::Trials, ["t"], "trials", "Browse the earlier trials of this corpus.", PANELS, 4;
     Action::Corpora, ["c"], "corpus", "Choose the corpus.", PANELS, 4;
     Action::Models, ["m"], "models", "Choose the two models.", PANELS, 4;
+    Action::Finetune, ["f"], "fine-tune", "Fine-tune a model, or watch the training that is running.", PANELS, 3;
     Action::Degree(1), ["1"], "rate", "Rate from 1 to 5 and go on to the next; what each degree means is on the screen.", &[C::Judge], 9;
     Action::Degree(2), ["2"], "", "", &[C::Judge], 0;
     Action::Degree(3), ["3"], "", "", &[C::Judge], 0;
@@ -215,12 +238,26 @@ pub const BINDINGS: &[Binding] = bindings![
     Action::Top, ["Home"], "first", "Go to the first.", LISTS, 0;
     Action::Bottom, ["End"], "last", "Go to the last.", LISTS, 0;
     Action::Select, ["Enter"], "open", "Open or choose what is selected.", LISTS, 9;
-    Action::Back, ["Esc"], "back", "Go back without choosing.", &[C::Trials, C::Choose, C::Help], 8;
+    Action::Finetune, ["f"], "fine-tune", "Fine-tune the selected model, or its base if it is an adapter; while a training is running, watch it.", &[C::Models], 7;
+    Action::Back, ["Esc"], "back", "Go back without choosing.", &[C::Trials, C::Choose, C::Models, C::Help], 8;
+    Action::StartTraining, ["Enter"], "start", "Start the training; one that was stopped goes on when the same is started again.", &[C::Form], 9;
+    Action::NextPart, ["Down", "Tab"], "next line", "Go to the next line.", &[C::Form], 5;
+    Action::PreviousPart, ["Up", "BackTab"], "line before", "Go to the line before.", &[C::Form], 0;
+    Action::PreviousValue, ["Left"], "smaller", "Take the value before; or type one.", &[C::Form], 0;
+    Action::NextValue, ["Right"], "next value", "Take the next value; or type one.", &[C::Form], 6;
+    Action::EraseValue, ["Backspace"], "erase", "Erase a letter.", &[C::Form], 0;
+    Action::Back, ["Esc"], "back", "Go back without starting; what was filled in stays.", &[C::Form], 8;
+    Action::StopTraining, ["x"], "stop", "Stop the training; what was learnt is kept.", &[C::Training], 9;
+    Action::GoOnTraining, ["g"], "go on", "Go on with a training that was stopped or failed.", &[C::Training], 9;
+    Action::PutToWork, ["Enter"], "put to work", "Ask the base and what was made of it.", &[C::Training], 9;
+    Action::Back, ["Esc"], "back", "Go back to asking; the training goes on.", &[C::Training], 8;
+    Action::Finetune, ["f"], "another", "Fill in the form for another training.", &[C::Training], 7;
+    Action::Models, ["m"], "models", "Choose the two models.", &[C::Training], 6;
     Action::Help, ["?", "F1"], "help", "Show every key.", LETTERS, 2;
-    Action::Help, ["F1"], "help", "Show every key.", &[C::Question, C::Note, C::Tags], 2;
+    Action::Help, ["F1"], "help", "Show every key.", &[C::Question, C::Note, C::Tags, C::Form], 2;
     Action::Back, ["?", "F1", "q"], "back", "Close the help.", &[C::Help], 0;
     Action::Quit, ["q", "Ctrl-c"], "quit", "Quit; what was entered is kept.", LETTERS, 1;
-    Action::Quit, ["Ctrl-c"], "quit", "Quit; what was entered is kept.", &[C::Question, C::Note, C::Tags, C::Help], 1;
+    Action::Quit, ["Ctrl-c"], "quit", "Quit; what was entered is kept.", &[C::Question, C::Note, C::Tags, C::Form, C::Help], 1;
     Action::QuitAnyway, ["y", "Ctrl-c"], "quit anyway", "Quit although something could not be saved; it is printed then.", &[C::Quit], 9;
     Action::Stay, ["n", "Esc"], "stay", "Stay, and keep trying to save.", &[C::Quit], 8;
 ];

@@ -10,6 +10,8 @@ pub mod picture;
 mod runtime;
 mod screen;
 mod theme;
+#[cfg(test)]
+mod training_frames;
 mod view;
 mod wrap;
 

@@ -1,16 +1,17 @@
 //! The loop: messages in, effects out, one draw. Models, indices and the disk are worked on threads of their own,
 //! so that no key waits for them.
 
-use super::app::{App, Effect, Message, Start};
+use super::app::{App, Effect, Message, Start, Training, quoted};
 use super::keeper::Keeper;
 use super::screen::{Screen, at_once};
 use super::theme::Theme;
 use super::view;
 use crate::compare::Pair;
 use crate::config::{Colour, Settings};
+use crate::corpus::{Entry, Split};
 use crate::fault::{Error, Fault};
 use crate::job::{self, Cancel, Progress, Task};
-use crate::lab::{self, Asking, Lab};
+use crate::lab::{self, Asking, Lab, Tuning};
 use crate::retrieve::Index;
 use crate::study::{self, DataLock, Draft, History, Journal};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
@@ -25,6 +26,9 @@ use std::time::{Duration, Instant};
 const FRAME: Duration = Duration::from_millis(33);
 /// How often the screen is drawn while only time passes.
 const TICK: Duration = Duration::from_millis(250);
+/// How long the end of the lab waits for a training to keep its state. It is asked between two batches; a model that
+/// takes longer for one goes on from the state it kept last.
+const PARTING: Duration = Duration::from_secs(3);
 
 /// Opens the lab in the terminal and runs it to its end.
 ///
@@ -46,11 +50,18 @@ pub fn run(data_dir: Option<&Path>, corpus: Option<String>, pair: Option<String>
     read_terminal(sender.clone())?;
     let mut runtime = Runtime::new(lab, keeper, sender);
     let outcome = runtime.run(&mut app, first, theme, screen.terminal(), &receiver);
+    runtime.ask_training_to_stop();
     drop(screen);
     let unkept = runtime.keeper.finish();
     if !unkept.is_empty() {
         // The disk would not take them: the terminal's own memory is the last place that can.
         crate::cli::last_words(&unkept)?;
+    }
+    runtime.wait_for_training(&mut app, &receiver);
+    let options = data_dir
+        .map_or_else(String::new, |dir| format!(" --data-dir {}", quoted(&dir.display().to_string())));
+    if let Some(line) = app.farewell(&options) {
+        crate::cli::parting(&line);
     }
     Ok(outcome?)
 }
@@ -123,12 +134,23 @@ struct Runtime {
     indexing: Option<Task>,
     warming: Option<Task>,
     trial: Option<Task>,
+    training: Option<Task>,
 }
 
 impl Runtime {
     fn new(lab: Arc<Lab>, keeper: Keeper, sender: Sender<Message>) -> Self {
         let index = Arc::new(Mutex::new(None));
-        Self { lab, keeper, sender, began: Instant::now(), index, indexing: None, warming: None, trial: None }
+        Self {
+            lab,
+            keeper,
+            sender,
+            began: Instant::now(),
+            index,
+            indexing: None,
+            warming: None,
+            trial: None,
+            training: None,
+        }
     }
 
     fn run<B: Backend>(
@@ -233,13 +255,19 @@ impl Runtime {
                     self.keeper.question(question);
                     Ok(())
                 }
+                Effect::Count(entry) => self.in_background("questions", move |_| {
+                    let count = entry.read().map(|corpus| corpus.split(Split::Train).count());
+                    Message::Counted(entry.manifest.id, count.map_err(fault))
+                }),
+                Effect::Tune(tunings) => self.tune(tunings),
+                Effect::StopTuning => {
+                    self.ask_training_to_stop();
+                    Ok(())
+                }
                 Effect::Quit => return true,
             };
             if let Err(error) = done {
-                let fault = Fault::new("system", error)
-                    .expected("a new thread")
-                    .next("Close other programs and try again.");
-                let _ = self.sender.send(Message::Told(fault));
+                let _ = self.sender.send(Message::Told(no_thread(error)));
             }
         }
         false
@@ -257,7 +285,7 @@ impl Runtime {
         Ok(())
     }
 
-    fn open_index(&mut self, entry: crate::corpus::Entry) -> std::io::Result<()> {
+    fn open_index(&mut self, entry: Entry) -> std::io::Result<()> {
         let (lab, sender, slot) = (Arc::clone(&self.lab), self.sender.clone(), Arc::clone(&self.index));
         // A task that was begun for another corpus is dropped here, and stops.
         self.indexing = None;
@@ -296,6 +324,61 @@ impl Runtime {
         Ok(())
     }
 
+    fn tune(&mut self, tunings: Vec<Tuning>) -> std::io::Result<()> {
+        let (lab, sender) = (Arc::clone(&self.lab), self.sender.clone());
+        let task = job::spawn("training", move |cancel| {
+            let watch = |status| {
+                let _ = sender.send(Message::Tuning(status));
+            };
+            let all = || -> Result<(), Error> {
+                for tuning in &tunings {
+                    let made = lab.finetune(tuning, &watch, &cancel)?;
+                    let models = lab.models.registry().contenders.clone();
+                    let _ = sender.send(Message::TuningMade(Box::new(made), models));
+                }
+                Ok(())
+            };
+            // Threads of its own: a training never leaves the common ones, and answers would wait for them.
+            let result = match rayon::ThreadPoolBuilder::new().build() {
+                Ok(pool) => pool.install(all),
+                Err(error) => Err(no_thread(error).into()),
+            };
+            let ended = match result {
+                Ok(()) => Ok(true),
+                Err(Error::Cancelled) => Ok(false),
+                Err(Error::Fault(fault)) => Err(*fault),
+            };
+            let _ = sender.send(Message::TuningEnded(ended));
+        });
+        match task {
+            Ok(task) => self.training = Some(task),
+            Err(error) => {
+                let _ = self.sender.send(Message::TuningEnded(Err(no_thread(error))));
+            }
+        }
+        Ok(())
+    }
+
+    fn ask_training_to_stop(&self) {
+        if let Some(training) = &self.training {
+            training.cancel();
+        }
+    }
+
+    /// Waits until a training that was asked to stop has kept its state, but not for long.
+    fn wait_for_training(&self, app: &mut App, messages: &Receiver<Message>) {
+        let until = Instant::now() + PARTING;
+        while app.training.as_ref().is_some_and(Training::is_active) {
+            match messages.recv_deadline(until) {
+                Ok(message @ (Message::Tuning(_) | Message::TuningMade(..) | Message::TuningEnded(_))) => {
+                    app.update(message);
+                }
+                Ok(_) => {}
+                Err(_) => return,
+            }
+        }
+    }
+
     fn run_trial(
         &mut self,
         work: impl FnOnce(
@@ -331,6 +414,10 @@ impl Runtime {
         })?);
         Ok(())
     }
+}
+
+fn no_thread(error: impl std::fmt::Display) -> Fault {
+    Fault::new("system", error).expected("a new thread").next("Close other programs and try again.")
 }
 
 fn fault(error: Error) -> Fault {

@@ -90,6 +90,11 @@ impl Theme {
         if linked { style.add_modifier(Modifier::REVERSED) } else { style }
     }
 
+    /// The line of a curve.
+    pub fn curve(self) -> Style {
+        self.tint(Style::new().add_modifier(Modifier::BOLD), Color::Cyan)
+    }
+
     /// Something went wrong.
     pub fn fault(self) -> Style {
         self.tint(Style::new().add_modifier(Modifier::BOLD), Color::Red)

@@ -17,11 +17,34 @@ impl App {
     }
 
     pub(super) fn choose_models(&mut self, baseline: Option<Box<Contender>>) {
-        let choices: Vec<_> =
-            self.models.iter().map(|c| Choice { name: c.name.clone(), about: about(c) }).collect();
-        let current = if baseline.is_some() { &self.pair.tuned } else { &self.pair.baseline };
-        let at = choices.iter().position(|c| c.name == current.name).unwrap_or(0);
+        let choices = self.model_choices();
+        // What was made last is what a person comes here for.
+        let newest = self.newest.as_ref().and_then(|name| self.models.iter().find(|c| c.name == *name));
+        let base = newest.and_then(|c| c.kind.base()).filter(|base| choices.iter().any(|c| c.name == *base));
+        let current = match &baseline {
+            Some(_) => newest.map_or(&self.pair.tuned.name, |c| &c.name),
+            None => base.unwrap_or(&self.pair.baseline.name),
+        };
+        let at = choices.iter().position(|c| c.name == *current).unwrap_or(0);
         self.over = Over::Models { baseline, list: List::of(choices, at) };
+    }
+
+    fn model_choices(&self) -> Vec<Choice> {
+        let about = |c: &Contender| {
+            let new = if self.newest.as_ref() == Some(&c.name) { "new: " } else { "" };
+            format!("{new}{}", about(c))
+        };
+        self.models.iter().map(|c| Choice { name: c.name.clone(), about: about(c) }).collect()
+    }
+
+    /// Puts what models there are now into the list on the screen; the selection stays where it is.
+    pub(super) fn list_models_again(&mut self) {
+        let choices = self.model_choices();
+        if let Over::Models { list, .. } = &mut self.over {
+            let selected = list.selected().map(|c| c.name.clone());
+            let at = choices.iter().position(|c| Some(&c.name) == selected.as_ref()).unwrap_or(list.at);
+            *list = List::of(choices, at);
+        }
     }
 
     pub(super) fn select(&mut self) -> Vec<Effect> {
@@ -48,12 +71,15 @@ impl App {
                     (Some(baseline), Some(tuned)) => {
                         self.pair = Pair { baseline: *baseline, tuned };
                         self.pair_chosen = true;
+                        self.newest = None;
                         return vec![Effect::Warm(Box::new(self.pair.clone()))];
                     }
                     (_, None) => {}
                 }
             }
-            over @ (Over::None | Over::Help { .. } | Over::Quit) => self.over = over,
+            over @ (Over::None | Over::Help { .. } | Over::Form | Over::Training | Over::Quit) => {
+                self.over = over
+            }
         }
         Vec::new()
     }

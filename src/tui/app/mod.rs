@@ -3,18 +3,22 @@
 
 mod asking;
 mod choosing;
+mod form;
 mod judging;
 mod lists;
 mod looking;
 mod open;
 mod question;
 mod rating;
+mod training;
 mod update;
 
+pub use form::{Form, Part};
 pub use judging::{Field, Judging, Keeping};
 pub use lists::{Choice, List};
 pub use open::{Open, State};
 pub use question::Question;
+pub use training::{Phase, Training, quoted};
 
 use super::keys::Context;
 use crate::compare::{Event, Pair, Side, Trial};
@@ -23,6 +27,7 @@ use crate::corpus::Entry;
 use crate::fault::Fault;
 use crate::generate::{Contender, Sampling};
 use crate::job::Progress;
+use crate::lab::{Status, Tuned, Tuning};
 use crate::study::{Draft, Judgment, Summary};
 use ratatui::crossterm::event::{KeyEvent, MouseEvent};
 use ratatui::layout::Rect;
@@ -60,6 +65,14 @@ pub enum Message {
     NotKept(Fault),
     /// Something that is only worth telling.
     Told(Fault),
+    /// How many training questions a corpus has, or why they cannot be counted.
+    Counted(String, Result<usize, Fault>),
+    /// How far the training is.
+    Tuning(Status),
+    /// A model is made, and what models there are now.
+    TuningMade(Box<Tuned>, Vec<Contender>),
+    /// The training came to its end: all that was asked for is made, it was stopped (`false`), or failed.
+    TuningEnded(Result<bool, Fault>),
 }
 
 /// What the runtime is to do.
@@ -85,6 +98,12 @@ pub enum Effect {
     Draft(Box<Draft>),
     /// Keep a question for the history.
     Remember(String),
+    /// Count the training questions of a corpus.
+    Count(Box<Entry>),
+    /// Fine-tune, one run after the other.
+    Tune(Vec<Tuning>),
+    /// Stop fine-tuning.
+    StopTuning,
     /// End the lab.
     Quit,
 }
@@ -158,6 +177,10 @@ pub enum Over {
         /// What there is.
         list: List<Choice>,
     },
+    /// The form that fine-tuning is started from.
+    Form,
+    /// The training, running or ended.
+    Training,
     /// Whether to quit although something is not saved.
     Quit,
 }
@@ -249,6 +272,12 @@ pub struct App {
     pub notice: Option<String>,
     /// Remarks found at the start, told one after the other.
     pub remarks: Vec<Fault>,
+    /// The form for fine-tuning, as it was left.
+    pub form: Option<Form>,
+    /// The training that is running or was the last.
+    pub training: Option<Training>,
+    /// What was made last and has not been asked yet, by its name.
+    pub newest: Option<String>,
     /// What the last frame drew.
     pub drawn: Drawn,
     /// What was being entered when the lab last closed, until it is taken up.
@@ -326,6 +355,9 @@ impl App {
             fault: None,
             notice: None,
             remarks: start.remarks,
+            form: None,
+            training: None,
+            newest: None,
             drawn: Drawn::default(),
             draft: start.draft,
         };
@@ -340,7 +372,10 @@ impl App {
         match &self.over {
             Over::Help { .. } => return Context::Help,
             Over::Trials(_) => return Context::Trials,
-            Over::Corpora(_) | Over::Models { .. } => return Context::Choose,
+            Over::Corpora(_) => return Context::Choose,
+            Over::Models { .. } => return Context::Models,
+            Over::Form => return Context::Form,
+            Over::Training => return Context::Training,
             Over::Quit => return Context::Quit,
             Over::None => {}
         }

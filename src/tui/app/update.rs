@@ -2,7 +2,7 @@
 
 use super::judging::{Field, Judging};
 use super::lists::List;
-use super::{App, Effect, Index, Message, Over, Panel};
+use super::{App, Effect, Form, Index, Message, Over, Panel};
 use crate::config::Layer;
 use crate::study::Verdict;
 use crate::tui::keys::{self, Action, Context};
@@ -57,6 +57,19 @@ impl App {
                 self.keep_fault = Some(fault);
                 Vec::new()
             }
+            Message::Counted(corpus, count) => self.counted(&corpus, count),
+            Message::Tuning(status) => {
+                self.trained(status);
+                Vec::new()
+            }
+            Message::TuningMade(tuned, models) => {
+                self.made(*tuned, models);
+                Vec::new()
+            }
+            Message::TuningEnded(result) => {
+                self.training_ended(result);
+                Vec::new()
+            }
         };
         let now = self.entered();
         if now != before {
@@ -76,6 +89,10 @@ impl App {
             if let Some(editor) = typed {
                 self.notice = None;
                 editor.input(key);
+            }
+            if context == Context::Form {
+                self.notice = None;
+                return self.filled_in(|form| form.input(key));
             }
             return Vec::new();
         };
@@ -173,6 +190,16 @@ impl App {
             Action::ListUp => drop(self.move_list(-1)),
             Action::Select => return self.select(),
             Action::Back => self.over = Over::None,
+            Action::Finetune => return self.finetune(),
+            Action::StartTraining => return self.start_training(),
+            Action::NextPart => return self.filled_in(|form| form.go(1)),
+            Action::PreviousPart => return self.filled_in(|form| form.go(-1)),
+            Action::NextValue => return self.filled_in(|form| form.turn(1)),
+            Action::PreviousValue => return self.filled_in(|form| form.turn(-1)),
+            Action::EraseValue => return self.filled_in(Form::erase),
+            Action::StopTraining => return self.stop_training(),
+            Action::GoOnTraining => return self.go_on_training(),
+            Action::PutToWork => return self.put_to_work(),
             Action::Help => self.over = Over::Help { scroll: 0 },
             Action::Quit => {
                 if self.unkept.is_empty() {
@@ -193,6 +220,9 @@ impl App {
                 if let Some(judging) = &mut self.judging {
                     judging.note.insert_str(crate::text::one_line(text.trim_end()));
                 }
+            }
+            Context::Form => {
+                self.filled_in(|form| form.insert(text));
             }
             // A question pasted while looking at answers is meant for the question line.
             Context::Passages | Context::Answer => {

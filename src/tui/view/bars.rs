@@ -2,7 +2,7 @@
 
 use super::paint::Painted;
 use crate::generate::Mode;
-use crate::tui::app::{App, Index, Over, Panel};
+use crate::tui::app::{App, Index, Over, Panel, Phase, Training};
 use crate::tui::keys;
 use crate::tui::theme::Theme;
 use crate::tui::wrap::{columns, fit};
@@ -19,20 +19,29 @@ pub(super) fn head(app: &App, theme: Theme, area: Rect, buffer: &mut Buffer) {
         Ok(Mode::Draw(_)) => format!("temperature {}", app.settings.sampling.temperature),
         _ => "greedy".to_owned(),
     };
-    let right = format!("{} passages · {mode} · {}", app.k, app.annotator);
+    let usual = format!("{} passages · {mode} · {}", app.k, app.annotator);
+    let sign = app.training.as_ref().and_then(Training::sign);
     let left =
         format!("{}  {} vs {}", app.corpus.manifest.title, app.pair.baseline.name, app.pair.tuned.name);
+    let used = 8 + columns(&left);
+    // What stands at the right is the first to go on a narrow screen, but for what is going on.
+    let (right, style) = match &sign {
+        Some(sign) if used + columns(sign) + columns(&usual) + 6 <= width => {
+            (format!("{sign} · {usual}"), theme.key())
+        }
+        Some(sign) => (fit(sign, width / 2), theme.key()),
+        None if used + 3 + columns(&usual) <= width => (usual, theme.quiet()),
+        None => (String::new(), theme.quiet()),
+    };
+    let room =
+        if right.is_empty() { width.saturating_sub(9) } else { width.saturating_sub(columns(&right) + 11) };
     let mut line = Painted::default();
     line.push(" juxta ", theme.brand());
     line.push(" ", Style::new());
-    line.push(&fit(&left, width.saturating_sub(9)), theme.key());
+    line.push(&fit(&left, room), theme.key());
     line.paint(area.x, area.y, area.right(), buffer);
-    let used = 8 + columns(&left);
-    // What stands at the right is the first to go on a narrow screen.
-    if used + 3 + columns(&right) <= width {
-        let x = area.right() - u16::try_from(columns(&right) + 1).unwrap_or(area.width);
-        buffer.set_string(x, area.y, fit(&right, width), theme.quiet());
-    }
+    let x = area.right() - u16::try_from(columns(&right) + 1).unwrap_or(area.width).min(area.width);
+    buffer.set_string(x, area.y, right, style);
 }
 
 pub(super) fn question(app: &App, theme: Theme, area: Rect, boxed: bool, frame: &mut Frame<'_>) {
@@ -136,6 +145,8 @@ fn hints(app: &App, theme: Theme, area: Rect, buffer: &mut Buffer) {
         hints.insert(0, ("Esc", "stop"));
         hints.dedup_by_key(|(key, _)| *key);
     }
+    let idle = out_of_place(app);
+    hints.retain(|(_, title)| !idle.contains(title));
     // Help is worth a place on every screen.
     let help = hints.iter().position(|(_, title)| *title == "help").map(|at| hints.remove(at));
     let reserved = help.map_or(0, |(key, title)| columns(key) + columns(title) + 3);
@@ -157,6 +168,20 @@ fn hints(app: &App, theme: Theme, area: Rect, buffer: &mut Buffer) {
     }
     if let Some((key, title)) = help {
         put(key, title, &mut x, area.right() + 1);
+    }
+}
+
+/// Which of the training's keys have nothing to do as it stands.
+fn out_of_place(app: &App) -> &'static [&'static str] {
+    match (&app.over, &app.training) {
+        (Over::Training, Some(training)) => match training.phase {
+            Phase::Stopping => &["stop", "go on", "put to work", "another"],
+            Phase::Stopped | Phase::Failed(_) if training.made.is_empty() => &["stop", "put to work"],
+            Phase::Stopped | Phase::Failed(_) => &["stop"],
+            Phase::Made => &["stop", "go on"],
+            _ => &["go on", "put to work", "another"],
+        },
+        _ => &[],
     }
 }
 

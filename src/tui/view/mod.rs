@@ -2,12 +2,15 @@
 
 mod answer;
 mod bars;
+mod curve;
+mod form;
 mod judge;
 mod overlays;
 mod paint;
 mod passages;
+mod training;
 
-use super::app::{App, Drawn, Over, Panel};
+use super::app::{App, Drawn, Over, Panel, Training};
 use super::theme::Theme;
 use crate::compare::Side;
 use ratatui::Frame;
@@ -62,13 +65,28 @@ pub fn draw(app: &App, theme: Theme, frame: &mut Frame<'_>) -> Drawn {
         Over::None => {}
         Over::Help { scroll } => overlays::help(*scroll, theme, body, frame, &mut drawn),
         Over::Trials(list) => overlays::trials(app, list, theme, body, frame, &mut drawn),
-        Over::Corpora(list) => overlays::choices("Corpus", list, theme, body, frame, &mut drawn),
+        Over::Corpora(list) => overlays::choices(("Corpus", ""), list, theme, body, frame, &mut drawn),
         Over::Models { baseline, list } => {
             let title = match baseline {
                 None => "Model A: the baseline".to_owned(),
                 Some(chosen) => format!("Model B: the fine-tuned one, against {}", chosen.name),
             };
-            overlays::choices(&title, list, theme, body, frame, &mut drawn);
+            let below = match app.training.as_ref().and_then(Training::sign) {
+                Some(sign) if !sign.contains("f shows") => format!("{sign}: f shows it"),
+                Some(sign) => sign,
+                None => "f fine-tunes".to_owned(),
+            };
+            overlays::choices((&title, &below), list, theme, body, frame, &mut drawn);
+        }
+        Over::Form => {
+            if let Some(form) = &app.form {
+                form::draw(form, theme, body, frame);
+            }
+        }
+        Over::Training => {
+            if let Some(training) = &app.training {
+                training::draw(training, theme, body, frame);
+            }
         }
         Over::Quit => overlays::quit(app, theme, body, frame),
     }

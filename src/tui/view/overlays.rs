@@ -12,12 +12,17 @@ use ratatui::style::Style;
 use ratatui::widgets::{Clear, Widget};
 
 fn window(title: &str, right: &str, theme: Theme, area: Rect, frame: &mut Frame<'_>) -> Rect {
+    opened(&paint::Frame { title, right, below: "", focused: true }, theme, area, frame)
+}
+
+/// An empty window; gives back what is inside.
+pub(super) fn opened(about: &paint::Frame<'_>, theme: Theme, area: Rect, frame: &mut Frame<'_>) -> Rect {
     Clear.render(area, frame.buffer_mut());
-    paint::frame(&paint::Frame { title, right, below: "", focused: true }, theme, area, frame.buffer_mut())
+    paint::frame(about, theme, area, frame.buffer_mut())
 }
 
 /// A window of at most this many columns, in the middle.
-fn middle(area: Rect, most: u16) -> Rect {
+pub(super) fn middle(area: Rect, most: u16) -> Rect {
     let width = area.width.min(most);
     Rect { x: area.x + (area.width - width) / 2, width, ..area }
 }
@@ -96,8 +101,9 @@ pub(super) fn trials(
     drawn.page.insert(Panel::Passages, usize::from(inside.height));
 }
 
+/// A list to choose from; `title` is what stands above and what below.
 pub(super) fn choices(
-    title: &str,
+    title: (&str, &str),
     list: &List<Choice>,
     theme: Theme,
     area: Rect,
@@ -105,7 +111,8 @@ pub(super) fn choices(
     drawn: &mut Drawn,
 ) {
     let area = middle(area, 120);
-    let inside = window(title, "", theme, area, frame);
+    let about = paint::Frame { title: title.0, right: "", below: title.1, focused: true };
+    let inside = opened(&about, theme, area, frame);
     let width = usize::from(inside.width);
     let mut lines = Vec::new();
     let mut selected_row = 0;
