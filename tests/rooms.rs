@@ -16,7 +16,7 @@ const RULES: [(&str, &[&str]); 16] = [
     ("prompt", &["retrieve"]),
     ("generate", &["prompt"]),
     ("compare", &["retrieve", "prompt", "generate"]),
-    ("study", &["compare", "config"]),
+    ("study", &["compare", "config", "corpus", "retrieve"]),
     ("export", &["compare", "study"]),
     ("finetune", &["corpus", "generate", "prompt", "retrieve"]),
     ("lab", &["compare", "config", "corpus", "finetune", "generate", "retrieve", "study"]),

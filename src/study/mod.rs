@@ -5,16 +5,26 @@
 
 mod draft;
 mod history;
+mod item;
 mod journal;
 mod judgment;
 mod lock;
+mod plan;
+mod rated;
+mod review;
+mod rubric;
 mod trials;
 
 pub use draft::Draft;
 pub use history::History;
+pub use item::{Item, Reference, Said};
 pub use journal::{Journal, Problem, all_current, current};
 pub use judgment::{Judgment, Rating, Verdict};
 pub use lock::DataLock;
+pub use plan::{Frozen, Plan};
+pub use rated::Rated;
+pub use review::{Evidence, Marks, PassageSpan, Review, Showing};
+pub use rubric::{Criterion, Rubric};
 pub use trials::{Summary, Trials};
 
 /// Who judges, where no name was given: the name the person is logged in under.
