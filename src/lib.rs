@@ -26,3 +26,11 @@ pub mod retrieve;
 pub mod study;
 pub mod text;
 pub mod tui;
+
+// Test support that is shared with the tests in `tests/` names this crate as they do.
+#[cfg(test)]
+extern crate self as juxta;
+
+#[cfg(test)]
+#[path = "../tests/support/study.rs"]
+mod sample;

@@ -1,7 +1,10 @@
-//! What was being entered when the lab last closed, however it closed.
+//! What was being entered when the lab or a review last closed, however it closed.
 
+use super::assign::Slot;
 use super::judgment::{Rating, Verdict};
+use super::review::{Evidence, Marks};
 use crate::fault::{Fault, Result};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -31,22 +34,7 @@ impl Draft {
 
     /// The draft at `path`; an empty one if there is none. A damaged one is set aside, and reported.
     pub fn load(path: &Path) -> (Self, Option<Fault>) {
-        let bytes = match std::fs::read(path) {
-            Ok(bytes) => bytes,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return (Self::default(), None),
-            Err(e) => return (Self::default(), Some(Fault::io(path, "read", &e))),
-        };
-        match serde_json::from_slice(&bytes) {
-            Ok(draft) => (draft, None),
-            Err(e) => {
-                let aside = path.with_extension("damaged.json");
-                let _ = std::fs::rename(path, &aside);
-                let fault = Fault::new(path.display(), e)
-                    .expected("a draft as juxta wrote it")
-                    .next(format!("It was set aside in {}.", aside.display()));
-                (Self::default(), Some(fault))
-            }
-        }
+        load(path)
     }
 
     /// Keeps the draft.
@@ -54,8 +42,74 @@ impl Draft {
     /// # Errors
     /// A [`Fault`] if the disk would not take it.
     pub fn save(&self, path: &Path) -> Result<()> {
-        let json = serde_json::to_vec_pretty(self)
-            .map_err(|e| Fault::new(path.display(), e).expected("a draft that can be written as JSON"))?;
-        crate::folder::replace(path, &json)
+        save(self, path)
     }
+}
+
+/// What a reviewer of a study was entering.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ReviewDraft {
+    /// What was on the screen.
+    pub slot: Option<Slot>,
+    /// Ratings begun for it, left and right as shown.
+    pub ratings: [Marks; 2],
+    /// The verdict, if the ratings were not complete.
+    pub verdict: Option<Verdict>,
+    /// Evidence entered, as shown.
+    pub evidence: Vec<Evidence>,
+    /// A note being typed.
+    pub note: String,
+    /// Whether it is to be talked over.
+    pub flagged: bool,
+    /// Whether the reference answer was looked at.
+    pub reference_shown: bool,
+    /// Seconds spent on it so far, without the time away.
+    pub seconds: f64,
+    /// Seconds away meanwhile.
+    pub away: f64,
+}
+
+impl ReviewDraft {
+    /// Whether any of a judgment was begun.
+    pub fn has_begun(&self) -> bool {
+        self.ratings != <[Marks; 2]>::default()
+            || self.verdict.is_some()
+            || !self.evidence.is_empty()
+            || !self.note.is_empty()
+            || self.flagged
+    }
+
+    pub(super) fn load(path: &Path) -> (Self, Option<Fault>) {
+        load(path)
+    }
+
+    pub(super) fn save(&self, path: &Path) -> Result<()> {
+        save(self, path)
+    }
+}
+
+fn load<D: DeserializeOwned + Default>(path: &Path) -> (D, Option<Fault>) {
+    let bytes = match std::fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return (D::default(), None),
+        Err(e) => return (D::default(), Some(Fault::io(path, "read", &e))),
+    };
+    match serde_json::from_slice(&bytes) {
+        Ok(draft) => (draft, None),
+        Err(e) => {
+            let aside = path.with_extension("damaged.json");
+            let _ = std::fs::rename(path, &aside);
+            let fault = Fault::new(path.display(), e)
+                .expected("a draft as juxta wrote it")
+                .next(format!("It was set aside in {}.", aside.display()));
+            (D::default(), Some(fault))
+        }
+    }
+}
+
+fn save(draft: &impl Serialize, path: &Path) -> Result<()> {
+    let json = serde_json::to_vec_pretty(draft)
+        .map_err(|e| Fault::new(path.display(), e).expected("a draft that can be written as JSON"))?;
+    crate::folder::replace(path, &json)
 }

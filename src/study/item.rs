@@ -1,6 +1,10 @@
 //! What a reviewer sees of a question and its two answers: nothing that tells who answered.
 
-use crate::compare::Support;
+use super::files::{Files, read_json};
+use super::key::Sealed;
+use super::trials;
+use crate::compare::{Support, Trial};
+use crate::fault::{Fault, Result};
 use crate::retrieve::Hit;
 use serde::{Deserialize, Serialize};
 
@@ -49,4 +53,51 @@ pub struct Reference {
     /// What it rests on, quoted; empty where the corpus has no answer.
     #[serde(default)]
     pub quotes: Vec<String>,
+}
+
+impl Item {
+    /// What a reviewer sees of a trial whose A is the baseline.
+    pub(super) fn of(trial: &Trial, sealed: &Sealed, baseline: &str, reference: Option<Reference>) -> Self {
+        let [a, b] = [0, 1].map(|side| Said {
+            text: trial.answers[side].text.clone(),
+            support: trial.answers[side].support.clone(),
+        });
+        Self {
+            id: trial.id.clone(),
+            corpus: sealed.corpus.clone(),
+            question_id: sealed.question.clone(),
+            question: trial.question.clone(),
+            reference,
+            passages: trial.passages().to_vec(),
+            answers: if sealed.left == baseline { [a, b] } else { [b, a] },
+        }
+    }
+
+    /// Left and right exchanged.
+    #[must_use]
+    pub fn swapped(mut self) -> Self {
+        self.answers.swap(0, 1);
+        self
+    }
+
+    pub(super) fn read(files: &Files, id: &str) -> Result<Self> {
+        let path = files.item(id);
+        let item: Self = read_json(&path, "an item")?;
+        let said = item
+            .answers
+            .iter()
+            .zip(["left", "right"])
+            .map(|(said, side)| (&said.text, &said.support, format!("the {side} answer")));
+        let sound = if item.id == id {
+            trials::sound(&item.passages, said)
+        } else {
+            Err(format!("the id {:?}", item.id))
+        };
+        sound.map_err(|what| {
+            Fault::new(path.display(), what)
+                .expected("an item as juxta wrote it")
+                .next("The file was changed by hand; put back what it was.")
+        })?;
+        Ok(item)
+    }
 }

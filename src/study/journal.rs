@@ -1,19 +1,42 @@
-//! An annotator's journal: JSON Lines that only grow. Each record is appended in one write and synced; what a
-//! crash, a full disk or an editor leaves behind is reported and kept, never dropped in silence.
+//! A journal: JSON Lines that only grow. Each record is appended in one write and synced; what a crash, a full
+//! disk or an editor leaves behind is reported and kept, never dropped in silence. Knows of a record what [`Record`]
+//! says, and nothing of what is judged.
 
 use super::judgment::Judgment;
 use crate::fault::{Fault, Result};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+/// What a journal can hold: one JSON object a line.
+pub trait Record: Serialize + DeserializeOwned {
+    /// What a line is expected to be, in faults: "a judgment".
+    const WHAT: &'static str;
+
+    /// What it is a record of, and whose: of the records with one subject one stands.
+    type Subject<'a>: Ord
+    where
+        Self: 'a;
+
+    /// See [`Record::Subject`].
+    fn subject(&self) -> Self::Subject<'_>;
+
+    /// Whether it stands rather than `earlier`, a record of the same subject on a line before.
+    fn supersedes(&self, earlier: &Self) -> bool {
+        let _ = earlier;
+        true
+    }
+}
+
 /// A journal that is open for appending.
 #[derive(Debug)]
-pub struct Journal {
+pub struct Journal<R = Judgment> {
     path: PathBuf,
     file: File,
-    records: Vec<Judgment>,
+    records: Vec<R>,
     problems: Vec<Problem>,
 }
 
@@ -21,16 +44,16 @@ pub struct Journal {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem(pub Fault);
 
-impl Journal {
-    /// Opens the journal of `annotator` below `dir`, made if missing. A torn last line is moved into a file
+impl<R: Record> Journal<R> {
+    /// Opens the journal `name` (an annotator's, mostly) below `dir`, made if missing. A torn last line is moved into a file
     /// beside it, so that the next record starts on a line of its own; unreadable lines before it stay.
     /// Both are in [`Journal::problems`].
     ///
     /// # Errors
     /// A [`Fault`] if the file cannot be opened, read or mended.
-    pub fn open(dir: &Path, annotator: &str) -> Result<Self> {
+    pub fn open(dir: &Path, name: &str) -> Result<Self> {
         std::fs::create_dir_all(dir).map_err(|e| Fault::io(dir, "make", &e))?;
-        let path = dir.join(format!("{annotator}.jsonl"));
+        let path = dir.join(format!("{name}.jsonl"));
         let mut file = OpenOptions::new()
             .read(true)
             .append(true)
@@ -41,7 +64,7 @@ impl Journal {
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(|e| Fault::io(&path, "read", &e))?;
         let (records, mut problems) = parse(&path, &bytes);
-        if let Some(torn) = torn_tail(&bytes) {
+        if let Some(torn) = torn_tail::<R>(&bytes) {
             problems.push(Problem(set_aside(&path, &file, torn, bytes.len())?));
         } else if !bytes.is_empty() && !bytes.ends_with(b"\n") {
             // A whole record without its line break: an editor took it.
@@ -54,11 +77,11 @@ impl Journal {
     ///
     /// # Errors
     /// A [`Fault`] if the file cannot be read.
-    pub fn read(path: &Path) -> Result<(Vec<Judgment>, Vec<Problem>)> {
+    pub fn read(path: &Path) -> Result<(Vec<R>, Vec<Problem>)> {
         regular(path, &File::open(path).map_err(|e| Fault::io(path, "read", &e))?)?;
         let bytes = std::fs::read(path).map_err(|e| Fault::io(path, "read", &e))?;
         let (records, mut problems) = parse(path, &bytes);
-        if let Some(torn) = torn_tail(&bytes) {
+        if let Some(torn) = torn_tail::<R>(&bytes) {
             problems.push(Problem(
                 torn_fault(path, torn)
                     .next("It is kept as it is and not counted; the lab sets it aside when it opens."),
@@ -68,7 +91,7 @@ impl Journal {
     }
 
     /// Every record that could be read, in the order they were written.
-    pub fn records(&self) -> &[Judgment] {
+    pub fn records(&self) -> &[R] {
         &self.records
     }
 
@@ -87,9 +110,9 @@ impl Journal {
     /// # Errors
     /// A [`Fault`] if the disk would not take it; the journal is then as it was, and the same record can be
     /// appended again.
-    pub fn append(&mut self, judgment: Judgment) -> Result<()> {
-        let mut line = serde_json::to_vec(&judgment).map_err(|e| {
-            Fault::new(self.path.display(), e).expected("a judgment that can be written as JSON")
+    pub fn append(&mut self, record: R) -> Result<()> {
+        let mut line = serde_json::to_vec(&record).map_err(|e| {
+            Fault::new(self.path.display(), e).expected(format!("{} that can be written as JSON", R::WHAT))
         })?;
         line.push(b'\n');
         let failed = |e: &std::io::Error| Fault::io(&self.path, "write to", e);
@@ -100,10 +123,12 @@ impl Journal {
             let _ = self.file.set_len(before);
             return Err(failed(&e).into());
         }
-        self.records.push(judgment);
+        self.records.push(record);
         Ok(())
     }
+}
 
+impl Journal {
     /// The record that stands for a trial: the last one.
     pub fn of_trial(&self, trial: &str) -> Option<&Judgment> {
         self.records.iter().rev().find(|j| j.trial == trial)
@@ -121,11 +146,14 @@ fn regular(path: &Path, file: &File) -> Result<()> {
         .into())
 }
 
-/// The records that stand: of each trial and annotator the last, in the order of trials.
-pub fn current(records: &[Judgment]) -> Vec<&Judgment> {
-    let mut last: BTreeMap<(&str, &str), &Judgment> = BTreeMap::new();
+/// The records that stand: one of each subject, in the order of subjects.
+pub fn current<R: Record>(records: &[R]) -> Vec<&R> {
+    let mut last: BTreeMap<R::Subject<'_>, &R> = BTreeMap::new();
     for record in records {
-        last.insert((&record.trial, &record.annotator), record);
+        let subject = record.subject();
+        if last.get(&subject).is_none_or(|earlier| record.supersedes(earlier)) {
+            last.insert(subject, record);
+        }
     }
     last.into_values().collect()
 }
@@ -134,7 +162,21 @@ pub fn current(records: &[Judgment]) -> Vec<&Judgment> {
 ///
 /// # Errors
 /// A [`Fault`] if the folder or a journal cannot be read.
-pub fn all_current(dir: &Path) -> Result<(Vec<Judgment>, Vec<Problem>)> {
+pub fn all_current<R: Record + Clone>(dir: &Path) -> Result<(Vec<R>, Vec<Problem>)> {
+    let (mut records, mut problems) = (Vec::new(), Vec::new());
+    for path in journals(dir)? {
+        let (some, wrong) = Journal::<R>::read(&path)?;
+        records.extend(some);
+        problems.extend(wrong);
+    }
+    Ok((current(&records).into_iter().cloned().collect(), problems))
+}
+
+/// Every journal below `dir`, which need not exist, sorted.
+///
+/// # Errors
+/// A [`Fault`] if the folder cannot be listed.
+pub(super) fn journals(dir: &Path) -> Result<Vec<PathBuf>> {
     let mut paths: Vec<PathBuf> = match std::fs::read_dir(dir) {
         Ok(entries) => entries.flatten().map(|e| e.path()).collect(),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Vec::new(),
@@ -142,18 +184,12 @@ pub fn all_current(dir: &Path) -> Result<(Vec<Judgment>, Vec<Problem>)> {
     };
     paths.retain(|p| p.extension().is_some_and(|e| e == "jsonl"));
     paths.sort();
-    let (mut records, mut problems) = (Vec::new(), Vec::new());
-    for path in paths {
-        let (some, wrong) = Journal::read(&path)?;
-        records.extend(some);
-        problems.extend(wrong);
-    }
-    Ok((current(&records).into_iter().cloned().collect(), problems))
+    Ok(paths)
 }
 
-fn parse(path: &Path, bytes: &[u8]) -> (Vec<Judgment>, Vec<Problem>) {
+fn parse<R: Record>(path: &Path, bytes: &[u8]) -> (Vec<R>, Vec<Problem>) {
     let (mut records, mut problems) = (Vec::new(), Vec::new());
-    let torn = torn_tail(bytes).map_or(bytes.len(), |t| bytes.len() - t.len());
+    let torn = torn_tail::<R>(bytes).map_or(bytes.len(), |t| bytes.len() - t.len());
     for (n, line) in bytes[..torn].split(|b| *b == b'\n').enumerate() {
         if line.trim_ascii().is_empty() {
             continue;
@@ -165,7 +201,7 @@ fn parse(path: &Path, bytes: &[u8]) -> (Vec<Judgment>, Vec<Problem>) {
                     format!("{}:{}", path.display(), n + 1),
                     e.to_string().split(" at line").next().unwrap_or_default(),
                 )
-                .expected("a judgment, as one JSON object")
+                .expected(format!("{}, as one JSON object", R::WHAT))
                 .next("The line is kept as it is and not counted; mend it if it matters."),
             )),
         }
@@ -174,10 +210,10 @@ fn parse(path: &Path, bytes: &[u8]) -> (Vec<Judgment>, Vec<Problem>) {
 }
 
 /// The last line, if it has no line break and is no whole record: what a crash in the middle of a write leaves.
-fn torn_tail(bytes: &[u8]) -> Option<&[u8]> {
+pub(super) fn torn_tail<R: Record>(bytes: &[u8]) -> Option<&[u8]> {
     let start = bytes.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
     let tail = &bytes[start..];
-    (!tail.trim_ascii().is_empty() && serde_json::from_slice::<Judgment>(tail).is_err()).then_some(tail)
+    (!tail.trim_ascii().is_empty() && serde_json::from_slice::<R>(tail).is_err()).then_some(tail)
 }
 
 fn torn_fault(path: &Path, torn: &[u8]) -> Fault {
@@ -186,6 +222,14 @@ fn torn_fault(path: &Path, torn: &[u8]) -> Fault {
 
 /// Moves a torn last line into a file beside the journal, first there, then away here.
 fn set_aside(path: &Path, file: &File, torn: &[u8], length: usize) -> Result<Fault> {
+    let aside = keep_aside(path, torn)?;
+    file.set_len((length - torn.len()) as u64).map_err(|e| Fault::io(path, "mend", &e))?;
+    Ok(torn_fault(path, torn)
+        .next(format!("It was set aside in {}; every record before it is there.", aside.display())))
+}
+
+/// Keeps a torn line in a new file beside the journal.
+pub(super) fn keep_aside(path: &Path, torn: &[u8]) -> Result<PathBuf> {
     let mut n = 1;
     let aside = loop {
         let candidate = path.with_extension(format!("torn-{n}"));
@@ -195,9 +239,7 @@ fn set_aside(path: &Path, file: &File, torn: &[u8], length: usize) -> Result<Fau
         n += 1;
     };
     crate::folder::replace(&aside, torn)?;
-    file.set_len((length - torn.len()) as u64).map_err(|e| Fault::io(path, "mend", &e))?;
-    Ok(torn_fault(path, torn)
-        .next(format!("It was set aside in {}; every record before it is there.", aside.display())))
+    Ok(aside)
 }
 
 #[cfg(test)]
@@ -224,12 +266,12 @@ mod tests {
     #[test]
     fn what_was_appended_is_read_back_and_the_last_stands() {
         let dir = tempfile::tempdir().expect("a folder");
-        let mut journal = Journal::open(dir.path(), "ada").expect("opened");
+        let mut journal = Journal::<Judgment>::open(dir.path(), "ada").expect("opened");
         for verdict in [Verdict::A, Verdict::Tie] {
             journal.append(judgment("t1", verdict)).expect("appended");
         }
         drop(journal);
-        let journal = Journal::open(dir.path(), "ada").expect("opened");
+        let journal = Journal::<Judgment>::open(dir.path(), "ada").expect("opened");
         assert_eq!(journal.records().len(), 2);
         assert_eq!(journal.of_trial("t1").and_then(|j| j.verdict), Some(Verdict::Tie));
         assert_eq!(current(journal.records()).len(), 1);
@@ -242,7 +284,7 @@ mod tests {
         let path = dir.path().join("ada.jsonl");
         let good = serde_json::to_string(&judgment("t", Verdict::A)).expect("json");
         std::fs::write(&path, format!("{good}\nnot json\n{good}")).expect("written");
-        let mut journal = Journal::open(dir.path(), "ada").expect("opened");
+        let mut journal = Journal::<Judgment>::open(dir.path(), "ada").expect("opened");
         assert_eq!(journal.records().len(), 2);
         assert!(journal.problems()[0].0.place.ends_with("ada.jsonl:2"));
         journal.append(judgment("u", Verdict::B)).expect("appended");
@@ -269,7 +311,7 @@ mod tests {
         fn a_journal_torn_anywhere_keeps_every_whole_record(cut in 0usize..2000, more in 0usize..3) {
             let dir = tempfile::tempdir().expect("a folder");
             let path = dir.path().join("ada.jsonl");
-            let mut journal = Journal::open(dir.path(), "ada").expect("opened");
+            let mut journal = Journal::<Judgment>::open(dir.path(), "ada").expect("opened");
             for n in 0..4 {
                 journal.append(judgment(&format!("t{n}"), Verdict::A)).expect("appended");
             }
@@ -277,7 +319,7 @@ mod tests {
             let cut = cut % (bytes.len() + 1);
             std::fs::write(&path, &bytes[..cut]).expect("torn");
             let lines = bytes[..cut].iter().filter(|b| **b == b'\n').count();
-            let mut journal = Journal::open(dir.path(), "ada").expect("opened");
+            let mut journal = Journal::<Judgment>::open(dir.path(), "ada").expect("opened");
             // A record that lacks only its line break is whole too.
             prop_assert!(journal.records().len() == lines || journal.records().len() == lines + 1);
             let kept = journal.records().len();
@@ -290,7 +332,7 @@ mod tests {
                 journal.append(judgment(&format!("u{n}"), Verdict::B)).expect("appended");
             }
             drop(journal);
-            prop_assert_eq!(Journal::open(dir.path(), "ada").expect("opened").records().len(), kept + more);
+            prop_assert_eq!(Journal::<Judgment>::open(dir.path(), "ada").expect("opened").records().len(), kept + more);
         }
     }
 }

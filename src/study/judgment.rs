@@ -1,5 +1,6 @@
 //! One annotator's ratings of one trial.
 
+use super::journal::Record;
 use crate::config::Layer;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -73,5 +74,14 @@ impl Judgment {
     pub fn is_complete(&self) -> bool {
         self.verdict.is_some()
             && self.ratings.iter().all(|r| r.accuracy.is_some() && r.completeness.is_some())
+    }
+}
+
+impl Record for Judgment {
+    const WHAT: &'static str = "a judgment";
+    type Subject<'a> = (&'a str, &'a str);
+
+    fn subject(&self) -> Self::Subject<'_> {
+        (&self.trial, &self.annotator)
     }
 }

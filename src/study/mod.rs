@@ -1,31 +1,47 @@
-//! What people did: trials that were run, judgments of them, and what was being entered when the lab last closed.
+//! What people did: trials that were run, judgments of them, and what was being entered when the lab last closed;
+//! and studies, in which several people judge answers that were made ahead, without knowing whose they are.
 //!
 //! Nothing a person entered is lost: trials and drafts are replaced whole, journals only grow. Knows nothing of
 //! the terminal, and nothing of models beyond what a trial records.
 
+mod act;
+mod assign;
+mod desk;
 mod draft;
+mod draw;
+mod files;
 mod history;
 mod item;
 mod journal;
 mod judgment;
+mod key;
 mod lock;
 mod plan;
 mod rated;
 mod review;
 mod rubric;
+mod toml_file;
 mod trials;
+mod whole;
 
-pub use draft::Draft;
+pub use act::{Act, Conflict, Deed};
+pub use assign::{Asked, Division, Slot, assign};
+pub use desk::{Desk, Items, Standing, Tally};
+pub use draft::{Draft, ReviewDraft};
+pub use draw::drawn;
+pub use files::Files;
 pub use history::History;
 pub use item::{Item, Reference, Said};
-pub use journal::{Journal, Problem, all_current, current};
+pub use journal::{Journal, Problem, Record, all_current, current};
 pub use judgment::{Judgment, Rating, Verdict};
+pub use key::{Key, Sealed};
 pub use lock::DataLock;
 pub use plan::{Frozen, Plan};
 pub use rated::Rated;
 pub use review::{Evidence, Marks, PassageSpan, Review, Showing};
 pub use rubric::{Criterion, Rubric};
 pub use trials::{Summary, Trials};
+pub use whole::{Sources, Study};
 
 /// Who judges, where no name was given: the name the person is logged in under.
 pub fn annotator(named: &str) -> String {

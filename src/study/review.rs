@@ -1,5 +1,7 @@
 //! One line of a reviewer's journal in a study.
 
+use super::assign::Slot;
+use super::journal::Record;
 use super::judgment::Verdict;
 use crate::compare::Side;
 use crate::config::Layer;
@@ -94,10 +96,31 @@ pub struct PassageSpan {
 }
 
 impl Review {
+    /// The place in a reviewer's list that it is of.
+    pub fn slot(&self) -> Slot {
+        Slot { item: self.item.clone(), showing: self.showing }
+    }
+
     /// Whether every criterion of `criteria` is rated on both sides and a verdict was chosen.
     pub fn is_complete<'a>(&self, criteria: impl IntoIterator<Item = &'a str>) -> bool {
         !self.skipped
             && self.verdict.is_some()
             && criteria.into_iter().all(|c| self.ratings.iter().all(|m| m.scores.contains_key(c)))
+    }
+}
+
+impl Record for Review {
+    const WHAT: &'static str = "a review";
+    type Subject<'a> = (&'a str, Showing, &'a str);
+
+    fn subject(&self) -> Self::Subject<'_> {
+        (&self.item, self.showing, &self.annotator)
+    }
+
+    /// The later one stands, wherever its line is: so it does not matter in which order journals were merged. A
+    /// journal's own lines never go back in time (see [`super::Desk::append`]). At one instant the greater text stands.
+    fn supersedes(&self, earlier: &Self) -> bool {
+        let text = |r: &Self| serde_json::to_string(r).unwrap_or_default();
+        self.at > earlier.at || (self.at == earlier.at && text(self) >= text(earlier))
     }
 }

@@ -1,7 +1,8 @@
 //! Trials on disk: one JSON file each, below a folder for each corpus.
 
-use crate::compare::Trial;
+use crate::compare::{Support, Trial};
 use crate::fault::{Fault, Result};
+use crate::retrieve::Hit;
 use jiff::Timestamp;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -116,24 +117,27 @@ fn file_name(name: &str) -> Result<&str> {
 }
 
 /// Byte ranges of a file that was edited by hand may fall anywhere; nothing is shown before they are looked at.
-fn sound(trial: &Trial) -> std::result::Result<(), String> {
+/// Answers come with what they are called when something is wrong.
+pub(super) fn sound<'a>(
+    hits: &[Hit],
+    answers: impl IntoIterator<Item = (&'a String, &'a Support, String)>,
+) -> std::result::Result<(), String> {
     let within = |text: &str, (start, end): (usize, usize)| text.get(start..end).is_some();
-    for hit in &trial.hits {
+    for hit in hits {
         if let Some(range) = hit.matches.iter().find(|r| !within(&hit.text, **r)) {
             return Err(format!("the match {range:?} outside passage {}", hit.rank));
         }
     }
-    for answer in &trial.answers {
-        let support = &answer.support;
+    for (text, support, called) in answers {
         let in_answer =
             support.sentences.iter().map(|s| s.range).chain(support.citations.iter().map(|c| c.range));
         if let Some(range) =
-            in_answer.chain(support.spans.iter().map(|s| s.answer)).find(|r| !within(&answer.text, *r))
+            in_answer.chain(support.spans.iter().map(|s| s.answer)).find(|r| !within(text, *r))
         {
-            return Err(format!("the range {range:?} outside the answer of {}", answer.contender));
+            return Err(format!("the range {range:?} outside {called}"));
         }
         for span in &support.spans {
-            let hit = span.passage.checked_sub(1).and_then(|n| trial.hits.get(n));
+            let hit = span.passage.checked_sub(1).and_then(|n| hits.get(n));
             if !hit.is_some_and(|hit| within(&hit.text, span.range)) {
                 return Err(format!("the range {:?} outside passage {}", span.range, span.passage));
             }
@@ -142,7 +146,8 @@ fn sound(trial: &Trial) -> std::result::Result<(), String> {
     Ok(())
 }
 
-fn files(dir: &Path) -> Result<Vec<PathBuf>> {
+/// The JSON files of a folder, which need not exist, sorted.
+pub(super) fn files(dir: &Path) -> Result<Vec<PathBuf>> {
     let mut paths: Vec<PathBuf> = match std::fs::read_dir(dir) {
         Ok(entries) => entries.flatten().map(|e| e.path()).collect(),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Vec::new(),
@@ -153,9 +158,10 @@ fn files(dir: &Path) -> Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-fn read_whole(path: &Path) -> Result<Trial, Fault> {
-    let trial = read(path)?;
-    sound(&trial).map_err(|what| {
+pub(super) fn read_whole(path: &Path) -> Result<Trial, Fault> {
+    let trial: Trial = read(path)?;
+    let said = trial.answers.iter().map(|a| (&a.text, &a.support, format!("the answer of {}", a.contender)));
+    sound(&trial.hits, said).map_err(|what| {
         Fault::new(path.display(), what)
             .expected("a trial as juxta wrote it")
             .next("The file was changed by hand; put back what it was, or set it aside.")
