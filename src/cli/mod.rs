@@ -7,6 +7,7 @@ mod finetune;
 mod model;
 mod out;
 mod search;
+mod study;
 
 use crate::config::Paths;
 use crate::fault::Fault;
@@ -57,6 +58,9 @@ enum Command {
     Export(export::Args),
     /// Fine-tune a model on a corpus's training questions.
     Finetune(Box<finetune::Args>),
+    /// Plan, generate and look after blind studies by several people.
+    #[command(subcommand)]
+    Study(study::Command),
     /// Print where settings, judgments and indices are kept.
     Paths,
     /// Print the table of keys, in Markdown.
@@ -111,6 +115,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Some(Command::Model(command)) => model::run(data_dir, &command),
         Some(Command::Export(args)) => export::run(&Lab::open(data_dir)?, &args),
         Some(Command::Finetune(args)) => finetune::run(&Lab::open(data_dir)?, &args),
+        Some(Command::Study(command)) => study::run(data_dir, &command),
         Some(Command::Paths) => paths(&Paths::find(data_dir)?),
         Some(Command::Keys) => out::text(&tui::keys::markdown()),
         Some(Command::Picture(args)) => Ok(tui::picture::run(data_dir, &args)?),

@@ -3,7 +3,7 @@
 
 use super::pair::{Models, Pair};
 use super::support::{Support, support};
-use super::trial::{self, Answer, Finish, Rerun, Side, Trial};
+use super::trial::{self, Answer, Finish, Rerun, Role, Side, Trial};
 use crate::fault::{Error, Result};
 use crate::generate::{Contender, Model, Sampling, Step};
 use crate::job::{Cancel, Progress};
@@ -78,7 +78,7 @@ pub fn run(
         let [a, b] = Side::BOTH.map(|side| {
             let (model, asked) = (&loaded[side.index()], &asked);
             let (contender, sampling) = (contenders[side.index()], &request.sampling);
-            scope.spawn(move || answer(side, contender, model, asked, sampling, events, cancel))
+            scope.spawn(move || told(side, contender, model, asked, sampling, events, cancel))
         });
         [a, b].map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
     });
@@ -120,16 +120,20 @@ pub fn again(
     cancel.check()?;
     let asked = Asked { messages: &old.rerun.messages, passages: old.passages() };
     let mut new = old.clone();
-    new.answers[side.index()] = answer(side, contender, &model, &asked, sampling, events, cancel);
+    new.answers[side.index()] = told(side, contender, &model, &asked, sampling, events, cancel);
     new.id = trial::new_id(asked_at, &old.question);
     new.asked_at = asked_at;
     new.again_of = Some(old.id.clone());
     Ok(new)
 }
 
-struct Asked<'a> {
-    messages: &'a [Message],
-    passages: &'a [Hit],
+/// What contenders are asked: the same for all that are compared.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// The conversation.
+    pub messages: &'a [Message],
+    /// The passages that are in it, in the order of their numbers.
+    pub passages: &'a [Hit],
 }
 
 type Loaded = Result<Arc<Model>>;
@@ -154,7 +158,7 @@ fn load_one(
 }
 
 /// Whether a model can read the messages and still answer at length. A template that fails is told by the answer.
-fn fits(model: &Model, messages: &[Message], sampling: &Sampling) -> bool {
+pub fn fits(model: &Model, messages: &[Message], sampling: &Sampling) -> bool {
     let Ok(prompt) = model.render(messages) else { return true };
     let Ok(tokens) = model.count_tokens(&prompt) else { return true };
     // A small window is shared: at most half of it is kept free for the answer.
@@ -162,7 +166,8 @@ fn fits(model: &Model, messages: &[Message], sampling: &Sampling) -> bool {
     tokens + sampling.max_tokens.min(window / 2) <= window
 }
 
-fn answer(
+/// The answer of a side, told as it comes.
+fn told(
     side: Side,
     contender: &Contender,
     model: &Loaded,
@@ -171,9 +176,29 @@ fn answer(
     events: Events<'_>,
     cancel: &Cancel,
 ) -> Answer {
+    let mut steps = |step| match step {
+        Step::Reading { read, prompt_tokens } => events(Event::Reading(side, read, prompt_tokens)),
+        Step::Text { piece, tokens } => events(Event::Text(side, piece, tokens)),
+    };
+    let answer = answer(contender, Pair::role(side), model, asked, sampling, &mut steps, cancel);
+    events(Event::Answered(side, Box::new(answer.clone())));
+    answer
+}
+
+/// Has one contender answer: where everything that is compared is answered. A model that could not be loaded or fails
+/// gives a failed answer that says why, one that was stopped what it had said.
+pub fn answer(
+    contender: &Contender,
+    role: Role,
+    model: &Result<Arc<Model>>,
+    asked: &Asked<'_>,
+    sampling: &Sampling,
+    steps: &mut dyn FnMut(Step),
+    cancel: &Cancel,
+) -> Answer {
     let mut answer = Answer {
         contender: contender.name.clone(),
-        role: Pair::role(side),
+        role,
         text: String::new(),
         tokens: 0,
         prompt_tokens: 0,
@@ -188,7 +213,7 @@ fn answer(
         prompt_digest: None,
     };
     let result = match model {
-        Ok(model) => fill(&mut answer, side, model, asked, events, cancel),
+        Ok(model) => fill(&mut answer, model, asked, steps, cancel),
         Err(e) => Err(e.clone()),
     };
     match result {
@@ -197,25 +222,20 @@ fn answer(
         Err(Error::Fault(fault)) => answer.error = Some(fault.to_string()),
     }
     answer.support = support(&answer.text, asked.passages.iter().map(|hit| hit.text.as_str()));
-    events(Event::Answered(side, Box::new(answer.clone())));
     answer
 }
 
 fn fill(
     answer: &mut Answer,
-    side: Side,
     model: &Model,
     asked: &Asked<'_>,
-    events: Events<'_>,
+    steps: &mut dyn FnMut(Step),
     cancel: &Cancel,
 ) -> Result<()> {
     answer.model = Some(model.facts().clone());
     let prompt = model.render(asked.messages)?;
     answer.prompt_digest = Some(blake3::hash(prompt.as_bytes()).to_hex().to_string());
-    let said = model.generate(&prompt, &answer.sampling, cancel, &mut |step| match step {
-        Step::Reading { read, prompt_tokens } => events(Event::Reading(side, read, prompt_tokens)),
-        Step::Text { piece, tokens } => events(Event::Text(side, piece, tokens)),
-    })?;
+    let said = model.generate(&prompt, &answer.sampling, cancel, steps)?;
     answer.text = said.text;
     answer.tokens = said.tokens;
     answer.prompt_tokens = said.prompt_tokens;

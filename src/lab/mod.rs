@@ -3,9 +3,11 @@
 //!
 //! Knows every room of the core; nothing of the terminal.
 
+mod study;
 mod tune;
 
 pub use crate::finetune::{HeldOut, Method, Outcome, Recipe, Status};
+pub use study::{Failed, Generated, Planning};
 pub use tune::{Ended, Grid, Tuned, Tuning, Turn, Watch, WatchGrid, name as tuned_name};
 
 use crate::compare::{self, Event, Models, Pair, Request, Side, Trial};

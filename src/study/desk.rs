@@ -167,12 +167,7 @@ impl Desk {
 
     /// How a place in the list stands.
     pub fn standing(&self, slot: &Slot) -> Standing {
-        match self.standing.get(slot) {
-            None => Standing::Open,
-            Some(review) if review.skipped => Standing::Skipped,
-            Some(review) if review.is_complete(self.rubric.ids()) => Standing::Done,
-            Some(_) => Standing::Begun,
-        }
+        Standing::of(self.standing.get(slot), &self.rubric)
     }
 
     /// Whether a place in the list is marked to be talked over.
@@ -182,21 +177,7 @@ impl Desk {
 
     /// How far the reviewer is.
     pub fn tally(&self) -> Tally {
-        let mut tally = Tally { total: self.slots.len(), ..Tally::default() };
-        let mut seconds = Vec::new();
-        for slot in &self.slots {
-            match self.standing(slot) {
-                Standing::Done => {
-                    tally.done += 1;
-                    seconds.extend(self.standing.get(slot).map(|r| r.seconds));
-                }
-                Standing::Skipped => tally.skipped += 1,
-                Standing::Open | Standing::Begun => {}
-            }
-            tally.flagged += usize::from(self.is_flagged(slot));
-        }
-        tally.seconds_each = median(seconds);
-        tally
+        Tally::of(&self.slots, |slot| self.standing.get(slot), &self.rubric)
     }
 
     /// The place to go to after `here`: the next one without a judgment, then those before it, then those that were
@@ -254,7 +235,42 @@ impl Desk {
     }
 }
 
+impl Standing {
+    /// How the record that stands for a place in the list leaves it.
+    pub(super) fn of(review: Option<&Review>, rubric: &Rubric) -> Self {
+        match review {
+            None => Self::Open,
+            Some(review) if review.skipped => Self::Skipped,
+            Some(review) if review.is_complete(rubric.ids()) => Self::Done,
+            Some(_) => Self::Begun,
+        }
+    }
+}
+
 impl Tally {
+    /// Over a list, with the record that stands for each place in it.
+    pub(super) fn of<'a>(
+        slots: &[Slot],
+        standing: impl Fn(&Slot) -> Option<&'a Review>,
+        rubric: &Rubric,
+    ) -> Self {
+        let mut tally = Self { total: slots.len(), ..Self::default() };
+        let mut seconds = Vec::new();
+        for review in slots.iter().filter_map(standing) {
+            match Standing::of(Some(review), rubric) {
+                Standing::Done => {
+                    tally.done += 1;
+                    seconds.push(review.seconds);
+                }
+                Standing::Skipped => tally.skipped += 1,
+                Standing::Open | Standing::Begun => {}
+            }
+            tally.flagged += usize::from(review.flagged);
+        }
+        tally.seconds_each = median(seconds);
+        tally
+    }
+
     /// How long the rest will take at the pace so far, in seconds; absent before the first judgment.
     pub fn seconds_left(&self) -> Option<f64> {
         Some(self.seconds_each? * (self.total - self.done) as f64)
@@ -276,7 +292,7 @@ impl Items {
 }
 
 /// The middle value; the mean of the two middle ones.
-pub(super) fn median(mut values: Vec<f64>) -> Option<f64> {
+fn median(mut values: Vec<f64>) -> Option<f64> {
     values.sort_by(f64::total_cmp);
     let half = values.len() / 2;
     let upper = *values.get(half)?;

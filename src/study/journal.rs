@@ -111,19 +111,29 @@ impl<R: Record> Journal<R> {
     /// A [`Fault`] if the disk would not take it; the journal is then as it was, and the same record can be
     /// appended again.
     pub fn append(&mut self, record: R) -> Result<()> {
-        let mut line = serde_json::to_vec(&record).map_err(|e| {
+        let line = serde_json::to_vec(&record).map_err(|e| {
             Fault::new(self.path.display(), e).expected(format!("{} that can be written as JSON", R::WHAT))
         })?;
-        line.push(b'\n');
+        self.append_lines(&[&line])?;
+        self.records.push(record);
+        Ok(())
+    }
+
+    /// Appends lines as they are, whether they can be read or not, and syncs them.
+    pub(super) fn append_lines(&mut self, lines: &[&[u8]]) -> Result<()> {
+        let mut bytes = lines.join(&b'\n');
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        bytes.push(b'\n');
         let failed = |e: &std::io::Error| Fault::io(&self.path, "write to", e);
         let before = self.file.seek(SeekFrom::End(0)).map_err(|e| failed(&e))?;
-        let written = self.file.write_all(&line).and_then(|()| self.file.sync_data());
+        let written = self.file.write_all(&bytes).and_then(|()| self.file.sync_data());
         if let Err(e) = written {
             // Half a line must not stand before the next try.
             let _ = self.file.set_len(before);
             return Err(failed(&e).into());
         }
-        self.records.push(record);
         Ok(())
     }
 }

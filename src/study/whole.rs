@@ -6,6 +6,7 @@ use super::files::{Files, read_json, write_json};
 use super::item::{Item, Reference};
 use super::journal::Problem;
 use super::key::Key;
+use super::lock::DataLock;
 use super::plan::{Frozen, Plan};
 use super::rubric::Rubric;
 use super::{toml_file, trials};
@@ -115,6 +116,14 @@ impl Study {
             .expected("what it was when answers were first generated")
             .next(format!("{next} For another plan, begin another study."))
             .into())
+    }
+
+    /// Keeps others from generating, merging or unblinding at the same time, while it is held.
+    ///
+    /// # Errors
+    /// A [`Fault`] that names the process at work.
+    pub fn lock(&self) -> Result<DataLock> {
+        DataLock::take_study(&self.files.lock("study"))
     }
 
     /// The folder.
