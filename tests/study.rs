@@ -13,6 +13,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 const TUNED: &str = "reader-biomedicine-500";
 
@@ -116,13 +117,72 @@ fn generating_goes_on_where_it_was_and_a_half_answer_is_never_counted() {
     assert_eq!(files(&dir.join("items")), whole, "the same question gets the same answer");
 }
 
+/// Kills the program when there is something at `seen`.
+fn generate_until(data: &Data, dir: &Path, seen: &Path) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_juxta"))
+        .args(["--data-dir", text(&data.path()), "study", "generate", text(dir)])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("started");
+    let patience = Instant::now() + Duration::from_secs(300);
+    while !seen.exists() || files(seen).is_empty() {
+        assert!(Instant::now() < patience, "{} never came", seen.display());
+        assert_eq!(child.try_wait().expect("a child"), None, "it ended before {}", seen.display());
+        std::thread::yield_now();
+    }
+    child.kill().expect("killed");
+    child.wait().expect("gone");
+}
+
 #[test]
-fn a_model_that_fails_is_named_and_tried_again() {
+fn generating_outlives_being_killed_before_and_after_the_sides_are_fixed() {
+    let data = Data::new();
+    let dir = planned(&data, "paper");
+    for below in ["sealed/questions", "sealed/answers"] {
+        generate_until(&data, &dir, &dir.join(below));
+    }
+    let done = data.juxta(&["study", "generate", text(&dir), "--json"]).json();
+    assert_eq!(done["items"], 2);
+    data.juxta(&["study", "verify", text(&dir)]).says(&["2 items are what was sealed"]);
+    assert_eq!(judge(&dir, "ada", Verdict::A), 3);
+}
+
+#[test]
+fn a_model_that_fails_is_named_and_tried_again_and_the_others_answer() {
+    let data = Data::new();
+    let dir = data.path().join("paper");
+    let model = data.copy("assets/models/reader", "models/moody");
+    let settings = model.join("tokenizer_config.json");
+    let (from, to) = ("{% for message", "{{ raise_exception('not today') }}{% for message");
+    let moody = fs::read_to_string(&settings).expect("there").replacen(from, to, 1);
+    fs::write(&settings, moody).expect("written");
+    let against = format!("moody,{TUNED}");
+    let mut args = vec!["study", "new", text(&dir), "--corpus", "biomedicine", "--questions", "1"];
+    args.extend(["--against", &against]);
+    data.juxta(&args).ok();
+    for answers in [2, 0] {
+        let told = data.juxta(&["study", "generate", text(&dir), "--json"]);
+        assert_eq!(told.code, Some(1), "{told:#?}");
+        told.says(&["moody did not answer biomedicine/", "not today", "1 answers failed; the next"]);
+        let result: Value = serde_json::from_str(&told.out).expect("json");
+        assert_eq!((&result["answers"], &result["items"]), (&answers.into(), &1.into()));
+        assert_eq!(result["failed"].as_array().map(Vec::len), Some(1));
+    }
+    data.juxta(&["study", "status", text(&dir)]).says(&["1 of 2 items are there"]);
+    let to = data.path().join("copy");
+    let place = Study::open(&dir).expect("sound").plan().annotators[0].clone();
+    let hand_out = ["study", "hand-out", text(&dir), "--annotator", &place, "--to", text(&to)];
+    data.juxta(&hand_out).refused(&["1 of 2 items without answers", "--partial"]);
+}
+
+#[test]
+fn a_model_that_changed_since_the_study_was_frozen_answers_nothing_more() {
     let data = Data::new();
     let dir = data.path().join("paper");
     let model = data.copy(&format!("assets/models/{TUNED}"), "models/mine");
-    let args =
-        ["study", "new", text(&dir), "--corpus", "biomedicine", "--against", "mine", "--questions", "1"];
+    let mut args = vec!["study", "new", text(&dir), "--corpus", "biomedicine", "--questions", "1"];
+    args.extend(["--against", "mine"]);
     data.juxta(&args).ok();
     data.juxta(&["study", "generate", text(&dir)]).ok();
     for path in files(&dir.join("sealed/answers/mine")) {
@@ -185,8 +245,10 @@ fn nothing_a_reviewer_gets_tells_who_answered() {
 
     let mut secrets: Vec<String> = vec![sample::BASELINE.into(), sample::DIGEST.into(), "contender".into()];
     secrets.extend(sample::AGAINST.map(String::from));
-    // Times, tokens, engine and window of the invented answers.
-    secrets.extend(["3.14159", "0.271828", "57.7215", "invented", "640", "311"].map(String::from));
+    // Times, engine and the names of what else is recorded of an answer. None of these numbers can be part of a time
+    // of day.
+    secrets.extend(["314.159265", "271.828182", "577.215664", "invented"].map(String::from));
+    secrets.extend(["tokens", "seconds_to", "finish", "sampling", "engine", "model"].map(String::from));
     secrets.push(study.key().expect("there").nonce);
     let mut read = 0;
     for root in [&whole, &copy] {

@@ -9,6 +9,6 @@ mod support;
 mod trial;
 
 pub use pair::{Models, Pair};
-pub use run::{Asked, Event, Events, Request, again, answer, fits, run};
+pub use run::{Asked, Event, Events, Request, again, answer, fits, pack, run};
 pub use support::{Citation, Sentence, Span, Support, support};
 pub use trial::{Answer, Finish, Rerun, Role, Side, Trial};

@@ -7,7 +7,7 @@ use super::trial::{self, Answer, Finish, Rerun, Role, Side, Trial};
 use crate::fault::{Error, Result};
 use crate::generate::{Contender, Model, Sampling, Step};
 use crate::job::{Cancel, Progress};
-use crate::prompt::{self, Message};
+use crate::prompt::{self, Message, Packed};
 use crate::retrieve::{Hit, Index, Settings};
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -69,9 +69,8 @@ pub fn run(
     cancel.check()?;
     let contenders = Side::BOTH.map(|side| request.pair.of(side));
     let loaded = load(contenders, models, events, cancel);
-    let packed = prompt::pack(&request.question, &hits, &mut |messages| {
-        Ok(loaded.iter().flatten().all(|model| fits(model, messages, &request.sampling)))
-    })?;
+    let models = loaded.iter().flatten().map(Arc::as_ref);
+    let packed = pack(&request.question, &hits, models, &request.sampling)?;
     events(Event::Packed(packed.passages));
     let asked = Asked { messages: &packed.messages, passages: &hits[..packed.passages] };
     let answers = std::thread::scope(|scope| {
@@ -155,6 +154,21 @@ fn load_one(
     cancel: &Cancel,
 ) -> Loaded {
     models.get(contender, &|progress| events(Event::Loading(side, progress)), cancel)
+}
+
+/// The messages that ask the question about as many of the hits as every one of the models can read.
+///
+/// # Errors
+/// As [`prompt::pack`].
+pub fn pack<'a>(
+    question: &str,
+    hits: &[Hit],
+    models: impl Iterator<Item = &'a Model> + Clone,
+    sampling: &Sampling,
+) -> Result<Packed> {
+    prompt::pack(question, hits, &mut |messages| {
+        Ok(models.clone().all(|model| fits(model, messages, sampling)))
+    })
 }
 
 /// Whether a model can read the messages and still answer at length. A template that fails is told by the answer.

@@ -8,7 +8,6 @@ use crate::corpus::{Entry, PassageLength, Split};
 use crate::fault::{Error, Fault, Result};
 use crate::generate::{Contender, Sampling, identity};
 use crate::job::{Cancel, Progress, Report};
-use crate::prompt;
 use crate::retrieve::{self, Index};
 use crate::study::{self, Deed, Key, Plan, Reference, Rubric, SealedQuestion, Sources, Study};
 use jiff::Timestamp;
@@ -190,9 +189,8 @@ impl Lab {
             let model = self.models.get(&contender, report, cancel)?;
             for question in &mut questions {
                 cancel.check()?;
-                let packed = prompt::pack(&question.question, question.passages(), &mut |messages| {
-                    Ok(compare::fits(&model, messages, sampling))
-                })?;
+                let models = std::iter::once(model.as_ref());
+                let packed = compare::pack(&question.question, question.passages(), models, sampling)?;
                 question.rerun.passages_used = packed.passages;
                 question.rerun.messages = packed.messages;
             }
@@ -237,7 +235,7 @@ impl Lab {
                     retrieval: settings,
                     k: plan.k,
                     passages_used: hits.len(),
-                    messages: prompt::messages(&question.question, &hits),
+                    messages: Vec::new(),
                 },
                 hits,
             });
