@@ -1,14 +1,12 @@
 //! A reviewing session of one annotator: what there is to judge in which order, what of it is done, and where what
 //! is entered goes. No name of a contender comes here.
 
-use super::act::{self, Deed};
 use super::assign::Slot;
 use super::draft::ReviewDraft;
 use super::files::Files;
 use super::item::Item;
 use super::journal::{Journal, current};
 use super::lock::DataLock;
-use super::plan::is_place;
 use super::review::{Review, Showing};
 use super::rubric::Rubric;
 use super::whole::Study;
@@ -77,7 +75,7 @@ impl Desk {
         let study = Study::open(dir)?;
         study.frozen()?;
         let annotator = super::annotator(annotator);
-        let place = claim(&study, &annotator)?;
+        let place = study.claim(&annotator)?;
         let files = study.files().clone();
         let lock = DataLock::take_journal(&files.lock(&format!("journal-{annotator}")), &annotator)?;
         let mut slots = study.order(&place)?;
@@ -299,85 +297,6 @@ fn median(mut values: Vec<f64>) -> Option<f64> {
     Some(if values.len() % 2 == 1 { upper } else { f64::midpoint(values[half - 1], upper) })
 }
 
-/// The place in the plan that an annotator has, or takes now.
-fn claim(study: &Study, annotator: &str) -> Result<String> {
-    let (plan, files) = (study.plan(), study.files());
-    let names = &plan.annotators;
-    let here = |place: &str| files.order(place).is_file();
-    let _lock = DataLock::wait(&files.lock("acts"))?;
-    let (acts, _) = study.acts()?;
-    let claimed = |wanted: &dyn Fn(&str, &str) -> bool| {
-        acts.iter().find_map(|a| match &a.deed {
-            Deed::Claimed { place, annotator } if wanted(place, annotator) => {
-                Some((place.clone(), annotator.clone()))
-            }
-            _ => None,
-        })
-    };
-    let holder = |place: &str| claimed(&|p, _| p == place).map(|(_, who)| who);
-    let refuse = |found: String, next: String| {
-        let expected = format!("one of {}", names.join(", "));
-        Err(Fault::new(study.dir().display(), found).expected(expected).next(next).into())
-    };
-
-    let mine = match names.iter().find(|n| *n == annotator) {
-        Some(named) if !is_place(named) => return own(named.clone(), here(named), annotator, &refuse, files),
-        Some(named) => match holder(named) {
-            Some(who) if who != annotator => {
-                let next = format!("Review as {who}, or under a name of your own.");
-                return refuse(format!("{annotator}, a place that {who} has taken"), next);
-            }
-            Some(_) => return own(named.clone(), here(named), annotator, &refuse, files),
-            None => named.clone(),
-        },
-        None => match claimed(&|_, who| who == annotator) {
-            Some((place, _)) => return own(place, true, annotator, &refuse, files),
-            None => {
-                // In the whole study, what was handed out is judged elsewhere; in what was handed out, here.
-                let away = |place: &str| {
-                    let handed =
-                        |a: &act::Act| matches!(&a.deed, Deed::HandedOut { place: p, .. } if p == place);
-                    study.has_key() && acts.iter().any(handed)
-                };
-                let free = |n: &&String| is_place(n) && here(n) && holder(n).is_none() && !away(n);
-                match names.iter().find(free) {
-                    Some(place) => place.clone(),
-                    None => {
-                        let open: Vec<&str> = names.iter().map(String::as_str).filter(|n| here(n)).collect();
-                        let next =
-                            format!("Name yourself with --annotator; this folder has {}.", open.join(", "));
-                        return refuse(format!("{annotator}, for whom no place is left"), next);
-                    }
-                }
-            }
-        },
-    };
-    if !here(&mine) {
-        return own(mine, false, annotator, &refuse, files);
-    }
-    act::note_locked(
-        files,
-        annotator,
-        Deed::Claimed { place: mine.clone(), annotator: annotator.to_owned() },
-    )?;
-    Ok(mine)
-}
-
-/// A place of the plan, if its order is in this folder.
-fn own(
-    place: String,
-    here: bool,
-    annotator: &str,
-    refuse: &dyn Fn(String, String) -> Result<String>,
-    files: &Files,
-) -> Result<String> {
-    if here {
-        return Ok(place);
-    }
-    let next = format!("Review in the whole study, or in the copy handed out to {place}.");
-    refuse(format!("{annotator}, whose order is not in {}", files.orders().display()), next)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -426,10 +345,10 @@ mod tests {
         let slots = at.slots().to_vec();
         at.append(Review { skipped: true, ..sample::review("ada", &slots[0], Verdict::A) }).expect("kept");
         let mut here = Some(0);
-        for expected in 1..slots.len() {
+        for (expected, slot) in slots.iter().enumerate().skip(1) {
             here = at.next(here);
             assert_eq!(here, Some(expected));
-            at.append(sample::review("ada", &slots[expected], Verdict::Tie)).expect("kept");
+            at.append(sample::review("ada", slot, Verdict::Tie)).expect("kept");
         }
         assert_eq!(at.next(here), Some(0));
         at.append(sample::review("ada", &slots[0], Verdict::Tie)).expect("kept");
@@ -461,22 +380,6 @@ mod tests {
         drop(ada);
         desk(dir.path(), "ada").expect("free again");
         drop(bob);
-    }
-
-    #[test]
-    fn unnamed_reviewers_take_places_in_turn_and_keep_them() {
-        let dir = tempfile::tempdir().expect("a folder");
-        sample::study(dir.path(), &["ada", "reviewer-1", "reviewer-2"]);
-        let list = |name: &str| desk(dir.path(), name).map(|d| d.slots().to_vec());
-        let zoe = list("zoe").expect("reviewer-1");
-        let kim = list("kim").expect("reviewer-2");
-        assert_ne!(zoe, kim);
-        assert_eq!(list("zoe").expect("again"), zoe);
-        let told = list("max").expect_err("full").to_string();
-        assert!(told.contains("max, for whom no place is left; expected one of ada, reviewer-1"), "{told}");
-        let told = list("reviewer-1").expect_err("taken").to_string();
-        assert!(told.contains("a place that zoe has taken"), "{told}");
-        list("ada").expect("named in the plan");
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 mod act;
 mod assign;
+mod claim;
 mod desk;
 mod draft;
 mod draw;
