@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 const TUNED: &str = "reader-biomedicine-500";
@@ -117,12 +117,12 @@ fn generating_goes_on_where_it_was_and_a_half_answer_is_never_counted() {
     assert_eq!(files(&dir.join("items")), whole, "the same question gets the same answer");
 }
 
-/// Kills the program when there is something at `seen`.
-fn generate_until(data: &Data, dir: &Path, seen: &Path) {
+/// Ends the program with a signal when there is something at `seen`, and says how it ended.
+fn generate_until(data: &Data, dir: &Path, seen: &Path, signal: &str) -> Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_juxta"))
         .args(["--data-dir", text(&data.path()), "study", "generate", text(dir)])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
         .spawn()
         .expect("started");
     let patience = Instant::now() + Duration::from_secs(300);
@@ -131,8 +131,8 @@ fn generate_until(data: &Data, dir: &Path, seen: &Path) {
         assert_eq!(child.try_wait().expect("a child"), None, "it ended before {}", seen.display());
         std::thread::yield_now();
     }
-    child.kill().expect("killed");
-    child.wait().expect("gone");
+    Command::new("kill").args([signal, &child.id().to_string()]).status().expect("signalled");
+    child.wait_with_output().expect("gone")
 }
 
 #[test]
@@ -140,12 +140,21 @@ fn generating_outlives_being_killed_before_and_after_the_sides_are_fixed() {
     let data = Data::new();
     let dir = planned(&data, "paper");
     for below in ["sealed/questions", "sealed/answers"] {
-        generate_until(&data, &dir, &dir.join(below));
+        generate_until(&data, &dir, &dir.join(below), "-KILL");
     }
     let done = data.juxta(&["study", "generate", text(&dir), "--json"]).json();
     assert_eq!(done["items"], 2);
     data.juxta(&["study", "verify", text(&dir)]).says(&["2 items are what was sealed"]);
     assert_eq!(judge(&dir, "ada", Verdict::A), 3);
+}
+
+#[test]
+fn generating_is_stopped_by_ctrl_c_and_says_how_to_go_on() {
+    let data = Data::new();
+    let dir = planned(&data, "paper");
+    let ended = generate_until(&data, &dir, &dir.join("sealed/questions"), "-INT");
+    assert_eq!(ended.status.code(), Some(130), "{ended:?}");
+    assert!(String::from_utf8_lossy(&ended.stderr).contains("the same command goes on"), "{ended:?}");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use super::out::{self, Bar};
 use crate::config::{Paths, Settings};
 use crate::corpus::Split;
 use crate::fault::Fault;
-use crate::job::Cancel;
+use crate::job::interrupt::interruptible;
 use crate::lab::{Failed, Generated, Lab, Planning};
 use crate::study::{self, Reviewer, Status, Study, Tally};
 use crate::text::one_line;
@@ -193,8 +193,11 @@ fn annotators(named: Option<&str>, settings: &Settings) -> anyhow::Result<Vec<St
 
 fn generate(lab: &Lab, args: &Generate) -> anyhow::Result<()> {
     let Generated { study, answers, items, planned, failed } = {
+        // Ctrl-C ends it within a token; what was answered is kept.
+        let cancel = interruptible();
         let bar = Bar::new();
-        lab.generate(&args.dir, args.workers, &|p| bar.show(&p), &Cancel::new())?
+        lab.generate(&args.dir, args.workers, &|p| bar.show(&p), &cancel)
+            .map_err(out::stopped("What was answered is kept; the same command goes on."))?
     };
     let commitment = study.frozen()?.key.clone();
     if args.json {
