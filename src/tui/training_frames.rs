@@ -302,7 +302,7 @@ fn a_fault_is_shown_whole_and_can_be_tried_again() {
         .expected("finite figures")
         .next("Check the pair and the base's weights, or start anew with a lower learning rate.");
     app.update(Message::TuningEnded(Err(fault.clone())));
-    for (columns, rows) in SIZES {
+    for (columns, rows) in SIZES.into_iter().chain([(40, 13)]) {
         let text = printed(&frame(&mut app, Theme::new(true), columns, rows));
         let words = text.replace(['┃', '\n'], " ").split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(words.contains(&fault.to_string()), "{text}");

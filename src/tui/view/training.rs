@@ -15,22 +15,25 @@ use ratatui::style::Style;
 const LEAST: u16 = 4;
 
 pub(super) fn draw(training: &Training, theme: Theme, area: Rect, frame: &mut Frame<'_>) {
-    let title = format!("Fine-tuning · {}", training.name());
-    let went_on = if training.went_on.is_empty() { "" } else { "  ┊ went on" };
-    let below = format!("loss, nats a token:  · each step  ⠤⠒⠉ smoothed{went_on}");
-    let below = if training.losses.is_empty() { "" } else { &below };
-    let about = paint::Frame { title: &title, right: state(training), below, focused: true };
-    let inside = opened(&about, theme, area, frame);
-    let width = usize::from(inside.width);
+    let (width, height) = (usize::from(area.width.saturating_sub(2)), area.height.saturating_sub(2));
     let above = above(training, theme, width);
     let after = after(training, theme, width);
     // What is said comes first: the curve has what is left.
     let rows = |lines: &[Painted]| u16::try_from(lines.len()).unwrap_or(u16::MAX);
     let said = rows(&above).saturating_add(rows(&after));
+    let is_drawn = !training.losses.is_empty() && height >= said.saturating_add(LEAST);
+    let title = format!("Fine-tuning · {}", training.name());
+    let went_on = if training.went_on.is_empty() { "" } else { "  ┊ went on" };
+    let legend = format!("loss, nats a token:  · each step  ⠤⠒⠉ smoothed{went_on}");
+    let below = if is_drawn { &legend } else { "" };
+    let about = paint::Frame { title: &title, right: state(training), below, focused: true };
+    let inside = opened(&about, theme, area, frame);
     let buffer = frame.buffer_mut();
-    let room = inside.height.saturating_sub(said);
-    if training.losses.is_empty() || room < LEAST {
-        let lines: Vec<Painted> = above.into_iter().chain(after).collect();
+    if !is_drawn {
+        // Where not everything has room, what went wrong is worth more than how far it was.
+        let is_fault_first = matches!(training.phase, Phase::Failed(_)) && said > height;
+        let (first, then) = if is_fault_first { (after, above) } else { (above, after) };
+        let lines: Vec<Painted> = first.into_iter().chain(then).collect();
         paint::lines(&lines, 0, theme, inside, buffer);
         return;
     }
