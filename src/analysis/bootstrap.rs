@@ -14,8 +14,8 @@ use rand::RngCore;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 
+use super::distribution::{normal_cdf, normal_quantile, quantile, t_quantile};
 use super::figure::{Figure, Interval, LEVEL};
-use super::proportion::{normal_cdf, normal_quantile};
 
 /// How a bootstrap is run.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -34,22 +34,37 @@ impl Default for Plan {
     }
 }
 
-/// How the ends of an interval are read off the resamples.
+/// How the ends of an interval are found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ends {
-    /// The quantiles of the resampled statistic.
+    /// The quantiles of the resampled statistic. Too narrow for few clusters.
     Percentile,
+    /// The same, read further out so that the interval of a mean is as wide as Student's: T. C. Hesterberg (2015),
+    /// "What teachers should know about the bootstrap", The American Statistician 69, expanded percentile.
+    Expanded,
     /// Bias-corrected and accelerated: B. Efron (1987), "Better bootstrap confidence intervals", JASA 82, with
     /// the acceleration from the jackknife over clusters.
     BiasCorrected,
+    /// No resampling: Student's t with as many degrees of freedom as clusters less one, times the jackknife's
+    /// standard error over clusters (J. W. Tukey, 1958; Davison and Hinkley, 2.7.3). May reach past the scale.
+    Jackknife,
 }
 
 impl Ends {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Percentile => "percentile",
-            Self::BiasCorrected => "BCa",
-        }
+    /// Whether resamples are drawn at all.
+    pub fn resamples(self) -> bool {
+        self != Self::Jackknife
+    }
+
+    /// The method as it is named in a figure.
+    pub fn describe(self, plan: &Plan) -> String {
+        let name = match self {
+            Self::Percentile => "percentile bootstrap",
+            Self::Expanded => "expanded percentile bootstrap",
+            Self::BiasCorrected => "BCa bootstrap",
+            Self::Jackknife => return "jackknife over clusters, Student's t".to_string(),
+        };
+        format!("{name} over clusters ({} resamples, seed {})", plan.resamples, plan.seed)
     }
 }
 
@@ -92,7 +107,7 @@ pub fn cluster_pairs<K: Ord>(values: impl IntoIterator<Item = (K, f64, f64)>) ->
 
 /// The mean of all values with an interval from resampled clusters.
 ///
-/// Percentile and BCa intervals are too narrow for few clusters; see `benches/coverage.rs` for how much.
+/// See [`Ends`] for which interval covers what.
 pub fn mean(clusters: &[Sums], plan: &Plan, ends: Ends) -> Figure {
     let sums: Vec<[f64; 2]> = clusters.iter().map(|c| [c.total, c.count as f64]).collect();
     let n = clusters.iter().map(|c| c.count).sum();
@@ -123,12 +138,7 @@ fn figure<const K: usize>(
     let Some(value) = statistic(&totals(sums)) else {
         return Figure::absent("nothing was rated");
     };
-    let method = format!(
-        "{what}, {} bootstrap over clusters ({} resamples, seed {})",
-        ends.name(),
-        plan.resamples,
-        plan.seed
-    );
+    let method = format!("{what}, {}", ends.describe(plan));
     let known = Figure::known(value, n, method).with_clusters(sums.len());
     match interval(sums, statistic, plan, ends) {
         Ok(interval) => known.with_interval(Some(interval)),
@@ -188,51 +198,83 @@ pub fn interval<const K: usize>(
     plan: &Plan,
     ends: Ends,
 ) -> Result<Interval, &'static str> {
-    if sums.len() < 2 {
-        return Err("no interval: it needs two clusters at least");
-    }
-    if !(plan.level > 0.0 && plan.level < 1.0) || plan.resamples < 2 {
-        return Err("no interval: its level or its number of resamples makes no sense");
-    }
     let mut sums = sums.to_vec();
     sums.sort_by(|a, b| {
         a.iter().zip(b).map(|(x, y)| x.total_cmp(y)).find(|o| o.is_ne()).unwrap_or(Ordering::Equal)
     });
     let all = totals(&sums);
     let value = statistic(&all).ok_or("no interval: the statistic does not exist")?;
-    let mut found = resample(&sums, &statistic, plan.resamples, plan.seed);
-    found.sort_by(f64::total_cmp);
-    match (found.first(), found.last()) {
-        (Some(first), Some(last)) if last - first > 1e-12 * (1.0 + value.abs()) => {}
-        _ => return Err("no interval: every cluster says the same"),
-    }
-    let tail = (1.0 - plan.level) / 2.0;
-    let (low, high) = match ends {
-        Ends::Percentile => (tail, 1.0 - tail),
-        Ends::BiasCorrected => {
-            let a = acceleration(&sums, &all, &statistic);
-            corrected(&found, value, a, tail)
-        }
-    };
-    Ok(Interval { low: quantile(&found, low), high: quantile(&found, high), level: plan.level })
-}
-
-/// A sixth of the skewness of the jackknife values, Efron (1987) eq. 6.6 with clusters as the units.
-fn acceleration<const K: usize>(
-    sums: &[[f64; K]],
-    all: &[f64; K],
-    statistic: impl Fn(&[f64; K]) -> Option<f64>,
-) -> f64 {
+    let draws = if ends.resamples() && sums.len() > 1 { plan.resamples } else { 0 };
+    let found = resample(&sums, &statistic, draws, plan.seed);
     let left_out: Vec<f64> = sums
         .iter()
         .filter_map(|sum| {
-            let mut rest = *all;
+            let mut rest = all;
             for (total, value) in rest.iter_mut().zip(sum) {
                 *total -= value;
             }
             statistic(&rest).filter(|v| v.is_finite())
         })
         .collect();
+    ends_of(found, value, &left_out, sums.len(), plan, ends)
+}
+
+/// The interval from the statistic's `value`, its resamples and its values with one cluster left out each;
+/// resamples are not looked at for [`Ends::Jackknife`], and those left out only for it and
+/// [`Ends::BiasCorrected`].
+///
+/// # Errors
+/// Says why there is no interval: fewer than two clusters, or no spread among them.
+pub fn ends_of(
+    mut found: Vec<f64>,
+    value: f64,
+    left_out: &[f64],
+    clusters: usize,
+    plan: &Plan,
+    ends: Ends,
+) -> Result<Interval, &'static str> {
+    if clusters < 2 {
+        return Err("no interval: it needs two clusters at least");
+    }
+    if !(plan.level > 0.0 && plan.level < 1.0) || plan.resamples < 2 {
+        return Err("no interval: its level or its number of resamples makes no sense");
+    }
+    let same = Err("no interval: every cluster says the same");
+    let rounding = 1e-12 * (1.0 + value.abs());
+    let tail = (1.0 - plan.level) / 2.0;
+    let groups = clusters as f64;
+    if ends == Ends::Jackknife {
+        if left_out.len() < clusters {
+            return Err("no interval: it rests on a single cluster");
+        }
+        let mean = left_out.iter().sum::<f64>() / groups;
+        let squares: f64 = left_out.iter().map(|v| (v - mean).powi(2)).sum();
+        let error = ((groups - 1.0) / groups * squares).sqrt();
+        if error <= rounding {
+            return same;
+        }
+        let half = t_quantile(1.0 - tail, groups - 1.0) * error;
+        return Ok(Interval { low: value - half, high: value + half, level: plan.level });
+    }
+    found.sort_by(f64::total_cmp);
+    match (found.first(), found.last()) {
+        (Some(first), Some(last)) if last - first > rounding => {}
+        _ => return same,
+    }
+    let (low, high) = match ends {
+        Ends::Expanded => {
+            let wider = (groups / (groups - 1.0)).sqrt() * t_quantile(tail, groups - 1.0);
+            (normal_cdf(wider), normal_cdf(-wider))
+        }
+        Ends::BiasCorrected => corrected(&found, value, acceleration(left_out), tail),
+        Ends::Percentile | Ends::Jackknife => (tail, 1.0 - tail),
+    };
+    Ok(Interval { low: quantile(&found, low), high: quantile(&found, high), level: plan.level })
+}
+
+/// A sixth of the skewness of the jackknife values: Efron and Tibshirani (1993), equation 14.15, with clusters as
+/// the units.
+fn acceleration(left_out: &[f64]) -> f64 {
     let mean = left_out.iter().sum::<f64>() / left_out.len() as f64;
     let squares: f64 = left_out.iter().map(|v| (mean - v).powi(2)).sum();
     let cubes: f64 = left_out.iter().map(|v| (mean - v).powi(3)).sum();
@@ -255,14 +297,6 @@ fn corrected(found: &[f64], value: f64, a: f64, tail: f64) -> (f64, f64) {
         if stretch > 0.0 { normal_cdf(z0 + z / stretch) } else { normal_cdf(z) }
     };
     (at(tail), at(1.0 - tail))
-}
-
-/// The quantile of sorted values with linear interpolation (type 7 of Hyndman and Fan, 1996); `sorted` must not
-/// be empty.
-pub(crate) fn quantile(sorted: &[f64], p: f64) -> f64 {
-    let at = p.clamp(0.0, 1.0) * (sorted.len() - 1) as f64;
-    let (below, above) = (sorted[at.floor() as usize], sorted[at.ceil() as usize]);
-    below + (above - below) * at.fract()
 }
 
 #[cfg(test)]

@@ -8,8 +8,18 @@
 //! A figure that does not exist is [`Figure::Absent`] and says why; nothing panics on empty, constant or tiny
 //! input, and a value that is not finite makes the figure absent.
 
+pub mod alpha;
+pub mod annotator;
+pub mod anytime;
 pub mod bootstrap;
+pub mod bradley_terry;
+mod distribution;
 pub mod figure;
+pub mod kappa;
+pub mod multiple;
+pub mod needed;
+pub mod preference;
 pub mod proportion;
+pub mod wilcoxon;
 
 pub use figure::{Estimate, Figure, Interval};

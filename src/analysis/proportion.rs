@@ -1,18 +1,8 @@
 //! The interval of a proportion.
 
-use statrs::distribution::{ContinuousCDF, Normal};
-
+use super::bootstrap::Sums;
+use super::distribution::{normal_quantile, t_quantile};
 use super::figure::{Figure, Interval};
-
-/// The quantile of the standard normal distribution at `p`; infinite at 0 and 1.
-pub(crate) fn normal_quantile(p: f64) -> f64 {
-    Normal::standard().inverse_cdf(p.clamp(0.0, 1.0))
-}
-
-/// The standard normal distribution's probability of at most `z`.
-pub(crate) fn normal_cdf(z: f64) -> f64 {
-    Normal::standard().cdf(z)
-}
 
 /// Wilson's score interval of `successes` in `n`, both of which may be fractions of a count (a tie as half a
 /// win). Absent where `n` is not positive, `successes` not between 0 and `n`, or `level` not between 0 and 1.
@@ -47,6 +37,49 @@ pub fn wilson(successes: usize, n: usize, level: f64) -> Figure {
     let (s, total) = (successes as f64, n as f64);
     Figure::known(s / total, n, "share, Wilson score interval")
         .with_interval(wilson_interval(s, total, level))
+}
+
+/// The share of successes where observations come in clusters (several annotators of one question): `total` of a
+/// cluster is its successes, which may be fractions, `count` its observations.
+///
+/// Wilson's interval at the effective number of observations, the one that would give a simple sample the
+/// cluster-robust variance: E. L. Korn and B. I. Graubard (1998), Survey Methodology 24, with Wilson's in place of
+/// the exact interval as C. Franco and others (2019), Journal of Survey Statistics and Methodology 7, advise. Never
+/// more observations than there are, and as many as clusters where the spread between clusters cannot be told
+/// (all successes, or none). With one observation a cluster it is the plain interval.
+pub fn wilson_clustered(clusters: &[Sums], level: f64) -> Figure {
+    let n: usize = clusters.iter().map(|c| c.count).sum();
+    if n == 0 {
+        return Figure::absent("nothing was counted");
+    }
+    let valid = |c: &Sums| (0.0..=c.count as f64).contains(&c.total);
+    if !clusters.iter().all(valid) {
+        return Figure::absent("more successes than observations");
+    }
+    let total: f64 = clusters.iter().map(|c| c.total).sum();
+    let (p, all, groups) = (total / n as f64, n as f64, clusters.len() as f64);
+    let share = Figure::known(p, n, "share, Wilson score interval at the effective number of observations")
+        .with_clusters(clusters.len());
+    if !(level > 0.0 && level < 1.0) {
+        return share.with_note("no interval: its level makes no sense");
+    }
+    if clusters.len() < 2 && n > 1 {
+        return share.with_note("no interval: it needs two clusters at least");
+    }
+    let effective = if clusters.iter().all(|c| c.count == 1) {
+        all
+    } else {
+        let squares: f64 = clusters.iter().map(|c| (c.total - p * c.count as f64).powi(2)).sum();
+        let variance = groups / (groups - 1.0) * squares / (all * all);
+        if p <= 0.0 || p >= 1.0 || variance <= 0.0 {
+            groups.min(all)
+        } else {
+            let tail = f64::midpoint(1.0, level);
+            let fewer = normal_quantile(tail) / t_quantile(tail, groups - 1.0);
+            (p * (1.0 - p) / variance * fewer * fewer).min(all)
+        }
+    };
+    share.with_interval(wilson_interval(p * effective, effective, level))
 }
 
 #[cfg(test)]
