@@ -35,12 +35,27 @@ impl Default for Plan {
 }
 
 /// How the ends of an interval are found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+///
+/// Actual coverage of a nominal 95 % in `benches/coverage.rs`, difference of two contenders' five-point ratings,
+/// two annotators a question; in brackets with most ratings at the top of the scale:
+///
+/// | questions | percentile | expanded | BCa | jackknife |
+/// |---|---|---|---|---|
+/// | 20 | 93.0 (92.4) | 95.0 (94.8) | 93.3 (90.7) | 95.4 (95.9) |
+/// | 50 | 94.2 (93.5) | 95.2 (94.8) | 94.1 (93.0) | 95.4 (95.3) |
+/// | 100 | 94.4 | 94.6 | 94.4 | 94.5 |
+/// | 200 | 94.8 | 94.8 | 94.7 | 95.0 |
+///
+/// Percentile and BCa are too narrow below a hundred questions; BCa, which mends skewness, gains nothing on a
+/// scale of five points. So [`Ends::Expanded`] is the default: it covers what it says from 20 questions on and,
+/// unlike the jackknife's, never leaves the scale.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Ends {
     /// The quantiles of the resampled statistic. Too narrow for few clusters.
     Percentile,
     /// The same, read further out so that the interval of a mean is as wide as Student's: T. C. Hesterberg (2015),
     /// "What teachers should know about the bootstrap", The American Statistician 69, expanded percentile.
+    #[default]
     Expanded,
     /// Bias-corrected and accelerated: B. Efron (1987), "Better bootstrap confidence intervals", JASA 82, with
     /// the acceleration from the jackknife over clusters.

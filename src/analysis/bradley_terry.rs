@@ -9,6 +9,7 @@
 //! cent or less. The mode sums to nought by itself. Found by Newton's method, since the objective is concave.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -58,9 +59,9 @@ impl Table {
         Self { contenders, wins: vec![0.0; contenders * contenders] }
     }
 
-    fn add(&mut self, first: usize, second: usize, score: f64) {
-        self.wins[first * self.contenders + second] += score;
-        self.wins[second * self.contenders + first] += 1.0 - score;
+    fn add(&mut self, meeting: &Meeting) {
+        self.wins[meeting.first * self.contenders + meeting.second] += meeting.won;
+        self.wins[meeting.second * self.contenders + meeting.first] += meeting.played - meeting.won;
     }
 
     fn won(&self, i: usize, j: usize) -> f64 {
@@ -252,20 +253,38 @@ pub fn scores(contenders: usize, comparisons: &[Comparison], spread: Spread) -> 
         .collect()
 }
 
-/// The comparisons of every cluster, in an order that does not depend on how they came.
-fn by_cluster(comparisons: &[Comparison]) -> Vec<Vec<Comparison>> {
-    let mut sorted = comparisons.to_vec();
-    sorted.sort_by(|a, b| {
-        (a.cluster, a.first, a.second).cmp(&(b.cluster, b.first, b.second)).then(a.score.total_cmp(&b.score))
-    });
-    sorted.chunk_by(|a, b| a.cluster == b.cluster).map(<[Comparison]>::to_vec).collect()
+/// All that two contenders did against each other in one cluster.
+struct Meeting {
+    first: usize,
+    second: usize,
+    /// What the first got.
+    won: f64,
+    played: f64,
 }
 
-fn gather(contenders: usize, questions: &[Vec<Comparison>], which: impl Iterator<Item = usize>) -> Table {
+/// The meetings of every cluster, in an order that does not depend on how the comparisons came.
+fn by_cluster(comparisons: &[Comparison]) -> Vec<Vec<Meeting>> {
+    let mut clusters: BTreeMap<usize, BTreeMap<(usize, usize), Vec<f64>>> = BTreeMap::new();
+    for c in comparisons {
+        let (pair, score) = if c.first < c.second {
+            ((c.first, c.second), c.score)
+        } else {
+            ((c.second, c.first), 1.0 - c.score)
+        };
+        clusters.entry(c.cluster).or_default().entry(pair).or_default().push(score);
+    }
+    let meeting = |((first, second), mut scores): ((usize, usize), Vec<f64>)| {
+        scores.sort_by(f64::total_cmp);
+        Meeting { first, second, won: scores.iter().sum(), played: scores.len() as f64 }
+    };
+    clusters.into_values().map(|pairs| pairs.into_iter().map(meeting).collect()).collect()
+}
+
+fn gather(contenders: usize, questions: &[Vec<Meeting>], which: impl Iterator<Item = usize>) -> Table {
     let mut table = Table::new(contenders);
     for question in which {
-        for comparison in &questions[question] {
-            table.add(comparison.first, comparison.second, comparison.score);
+        for meeting in &questions[question] {
+            table.add(meeting);
         }
     }
     table
@@ -273,7 +292,7 @@ fn gather(contenders: usize, questions: &[Vec<Comparison>], which: impl Iterator
 
 type Ended = Result<Interval, &'static str>;
 
-fn resampled(contenders: usize, questions: &[Vec<Comparison>], mode: &[f64], plan: &Plan) -> Vec<Ended> {
+fn resampled(contenders: usize, questions: &[Vec<Meeting>], mode: &[f64], plan: &Plan) -> Vec<Ended> {
     let mut random = ChaCha20Rng::seed_from_u64(plan.seed);
     let mut found = vec![Vec::with_capacity(plan.resamples); contenders];
     for _ in 0..plan.resamples {
@@ -289,7 +308,7 @@ fn resampled(contenders: usize, questions: &[Vec<Comparison>], mode: &[f64], pla
     found.into_iter().zip(mode).map(|(f, m)| ends_of(f, *m, &[], whole, plan, Ends::Percentile)).collect()
 }
 
-fn robust(table: &Table, questions: &[Vec<Comparison>], mode: &[f64], level: f64) -> Vec<Ended> {
+fn robust(table: &Table, questions: &[Vec<Meeting>], mode: &[f64], level: f64) -> Vec<Ended> {
     let (k, groups) = (table.contenders, questions.len() as f64);
     if questions.len() < 2 {
         return vec![Err("no interval: it needs two clusters at least"); k];
@@ -304,22 +323,23 @@ fn robust(table: &Table, questions: &[Vec<Comparison>], mode: &[f64], level: f64
         .iter()
         .map(|question| {
             let mut pull = vec![0.0; k];
-            for c in question {
-                let surprise = c.score - beats(mode[c.first], mode[c.second]);
-                pull[c.first] += surprise;
-                pull[c.second] -= surprise;
+            for m in question {
+                let surprise = m.won - m.played * beats(mode[m.first], mode[m.second]);
+                pull[m.first] += surprise;
+                pull[m.second] -= surprise;
             }
             pull
         })
         .collect();
     (0..k)
         .map(|i| {
-            let mut unit = vec![0.0; k];
-            unit[i] = 1.0;
-            let row = solve(&curvature, &unit).ok_or("no interval: the curvature is too flat")?;
+            // Scores are centred: how far all of them could move together is no part of the spread.
+            let centred: Vec<f64> = (0..k).map(|j| f64::from(u8::from(i == j)) - 1.0 / k as f64).collect();
+            let row = solve(&curvature, &centred).ok_or("no interval: the curvature is too flat")?;
+            let fisher: f64 = row.iter().zip(&centred).map(|(r, c)| r * c).sum();
             let influence = |pull: &Vec<f64>| row.iter().zip(pull).map(|(r, p)| r * p).sum::<f64>();
             let clustered = groups / (groups - 1.0) * pulls.iter().map(|p| influence(p).powi(2)).sum::<f64>();
-            let half = t * row[i].max(clustered).sqrt();
+            let half = t * fisher.max(clustered).sqrt();
             Ok(Interval { low: mode[i] - half, high: mode[i] + half, level })
         })
         .collect()

@@ -22,4 +22,7 @@ pub mod preference;
 pub mod proportion;
 pub mod wilcoxon;
 
+#[cfg(test)]
+mod reference;
+
 pub use figure::{Estimate, Figure, Interval};

@@ -3,7 +3,7 @@
 use super::bootstrap::Sums;
 use super::distribution::fair_coin_two_sided;
 use super::figure::{Figure, Interval};
-use super::proportion::{wilson, wilson_clustered, wilson_interval};
+use super::proportion::{wilson, wilson_clustered, wilson_scored};
 
 /// How often a contender won, tied and lost.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -73,44 +73,34 @@ pub struct Shares {
     pub sign: Figure,
 }
 
-/// The shares of one record, its comparisons taken as independent. A tie as half a win has less spread than a
-/// throw of a coin, so the interval of the share with ties is wider than it need be.
+/// The shares of one record, its comparisons taken as independent. The share with ties has its interval at the
+/// effective number of comparisons ([`wilson_scored`]), since a tie varies less than a throw of a coin.
 pub fn shares(record: Record, level: f64) -> Shares {
     let n = record.n();
-    let with_ties = if n == 0 {
-        Figure::absent("nothing was compared")
-    } else {
-        let (score, all) = (record.wins as f64 + record.ties as f64 / 2.0, n as f64);
-        Figure::known(score / all, n, "share, ties as half wins, Wilson score interval")
-            .with_interval(wilson_interval(score, all, level))
-    };
+    let score = |times: usize, total: f64| std::iter::repeat_n(Sums { total, count: 1 }, times);
+    let scores: Vec<Sums> =
+        score(record.wins, 1.0).chain(score(record.ties, 0.5)).chain(score(record.losses, 0.0)).collect();
     Shares {
         record,
         wins: wilson(record.wins, n, level),
         ties: wilson(record.ties, n, level),
         losses: wilson(record.losses, n, level),
         without_ties: wilson(record.wins, record.wins + record.losses, level),
-        with_ties,
+        with_ties: wilson_scored(&scores, level),
         sign: sign_test(record.wins, record.losses),
     }
 }
 
 /// The shares of records that come one a cluster (question): several judgments of one question are not
 /// independent, and the Wilson intervals are taken at the effective number of comparisons
-/// ([`wilson_clustered`]). The sign test has one vote a question: more wins than losses, or fewer.
+/// ([`wilson_clustered`], [`wilson_scored`]). The sign test has one vote a question: more wins than losses, or fewer.
 pub fn shares_clustered(records: &[Record], level: f64) -> Shares {
     let record = records.iter().fold(Record::default(), |all, one| all.and(one));
-    let share = |count: &dyn Fn(&Record) -> (f64, usize)| {
-        let clusters: Vec<Sums> = records
-            .iter()
-            .map(|r| {
-                let (total, count) = count(r);
-                Sums { total, count }
-            })
-            .filter(|s| s.count > 0)
-            .collect();
-        wilson_clustered(&clusters, level)
+    let sums = |count: &dyn Fn(&Record) -> (f64, usize)| -> Vec<Sums> {
+        let all = records.iter().map(count).map(|(total, count)| Sums { total, count });
+        all.filter(|s| s.count > 0).collect()
     };
+    let share = |count: &dyn Fn(&Record) -> (f64, usize)| wilson_clustered(&sums(count), level);
     let ahead = records.iter().filter(|r| r.wins > r.losses).count();
     let behind = records.iter().filter(|r| r.wins < r.losses).count();
     Shares {
@@ -119,7 +109,7 @@ pub fn shares_clustered(records: &[Record], level: f64) -> Shares {
         ties: share(&|r| (r.ties as f64, r.n())),
         losses: share(&|r| (r.losses as f64, r.n())),
         without_ties: share(&|r| (r.wins as f64, r.wins + r.losses)),
-        with_ties: share(&|r| (r.wins as f64 + r.ties as f64 / 2.0, r.n())),
+        with_ties: wilson_scored(&sums(&|r| (r.wins as f64 + r.ties as f64 / 2.0, r.n())), level),
         sign: sign_test(ahead, behind).with_clusters(records.len()),
     }
 }

@@ -40,7 +40,7 @@ pub fn wilson(successes: usize, n: usize, level: f64) -> Figure {
 }
 
 /// The share of successes where observations come in clusters (several annotators of one question): `total` of a
-/// cluster is its successes, which may be fractions, `count` its observations.
+/// cluster is its successes, `count` its observations.
 ///
 /// Wilson's interval at the effective number of observations, the one that would give a simple sample the
 /// cluster-robust variance: E. L. Korn and B. I. Graubard (1998), Survey Methodology 24, with Wilson's in place of
@@ -48,6 +48,18 @@ pub fn wilson(successes: usize, n: usize, level: f64) -> Figure {
 /// more observations than there are, and as many as clusters where the spread between clusters cannot be told
 /// (all successes, or none). With one observation a cluster it is the plain interval.
 pub fn wilson_clustered(clusters: &[Sums], level: f64) -> Figure {
+    let n: usize = clusters.iter().map(|c| c.count).sum();
+    let plain = clusters.iter().all(|c| c.count == 1);
+    effective(clusters, level, |found| if plain { n as f64 } else { found.min(n as f64) })
+}
+
+/// The mean of scores between 0 and 1 in clusters, a tie being one half, say. As [`wilson_clustered`], but ties
+/// vary less than wins and losses, so the effective number may be above the real one.
+pub fn wilson_scored(clusters: &[Sums], level: f64) -> Figure {
+    effective(clusters, level, |found| found)
+}
+
+fn effective(clusters: &[Sums], level: f64, limit: impl Fn(f64) -> f64) -> Figure {
     let n: usize = clusters.iter().map(|c| c.count).sum();
     if n == 0 {
         return Figure::absent("nothing was counted");
@@ -66,20 +78,17 @@ pub fn wilson_clustered(clusters: &[Sums], level: f64) -> Figure {
     if clusters.len() < 2 && n > 1 {
         return share.with_note("no interval: it needs two clusters at least");
     }
-    let effective = if clusters.iter().all(|c| c.count == 1) {
-        all
+    let squares: f64 = clusters.iter().map(|c| (c.total - p * c.count as f64).powi(2)).sum();
+    let variance = groups / (groups - 1.0) * squares / (all * all);
+    let found = if p * (1.0 - p) <= 0.0 || variance.is_nan() || variance <= 1e-15 {
+        groups.min(all)
     } else {
-        let squares: f64 = clusters.iter().map(|c| (c.total - p * c.count as f64).powi(2)).sum();
-        let variance = groups / (groups - 1.0) * squares / (all * all);
-        if p <= 0.0 || p >= 1.0 || variance <= 0.0 {
-            groups.min(all)
-        } else {
-            let tail = f64::midpoint(1.0, level);
-            let fewer = normal_quantile(tail) / t_quantile(tail, groups - 1.0);
-            (p * (1.0 - p) / variance * fewer * fewer).min(all)
-        }
+        let tail = f64::midpoint(1.0, level);
+        let fewer = normal_quantile(tail) / t_quantile(tail, groups - 1.0);
+        p * (1.0 - p) / variance * fewer * fewer
     };
-    share.with_interval(wilson_interval(p * effective, effective, level))
+    let found = limit(found);
+    share.with_interval(wilson_interval(p * found, found, level))
 }
 
 #[cfg(test)]
