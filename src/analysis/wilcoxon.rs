@@ -223,6 +223,8 @@ mod tests {
 
     /// Hamilton's depression scale before and after treatment: Hollander and Wolfe, table 3.1.
     const BEFORE: [f64; 9] = [1.83, 0.50, 1.62, 2.48, 1.68, 1.88, 1.55, 3.06, 1.30];
+    // A depression score of 3.14 is no π.
+    #[allow(clippy::approx_constant)]
     const AFTER: [f64; 9] = [0.878, 0.647, 0.598, 2.05, 1.06, 1.29, 1.06, 3.14, 1.29];
 
     #[test]
