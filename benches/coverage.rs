@@ -206,7 +206,6 @@ fn sequences(studies: usize) -> String {
             .map(|_| question(&mut random, 3.2, effect).iter().map(|(a, b)| b - a).sum::<f64>() / 2.0)
             .sum::<f64>()
             / 1e6;
-        let truth = if effect == 0.0 { 0.0 } else { truth };
         let (mut sequence, mut last, mut fixed) = (Tally::default(), Tally::default(), Tally::default());
         for _ in 0..studies {
             let values: Vec<f64> = (0..n)

@@ -34,7 +34,9 @@ pub struct Comparison {
     pub score: f64,
 }
 
-/// Where the intervals of scores come from.
+/// Where the intervals of scores come from. Of nominal 95 %, `benches/coverage.rs` finds at 20, 50, 100 and 200
+/// questions 91.9, 93.2, 93.8 and 92.8 for the bootstrap and 96.9, 96.2, 95.1 and 95.1 for the robust variance,
+/// which is also faster: prefer it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Spread {
     /// Whole clusters resampled, percentile ends.

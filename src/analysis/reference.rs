@@ -210,9 +210,9 @@ fn kappa_and_its_standard_error_are_those_of_statsmodels() {
             [(Weights::Equal, "equal"), (Weights::Linear, "linear"), (Weights::Quadratic, "quadratic")]
         {
             let (value, error) = (number(&case[key][0]), number(&case[key][1]));
-            let half = 1.959_963_984_540_054 * error;
-            let (low, high) = ((value - half).max(-1.0), (value + half).min(1.0));
-            same_figure(&kappa(&pairs, weights, 0.95), value, low, high);
+            let half = t_quantile(0.975, pairs.len() as f64 - 1.0) * error / (1.0 - value);
+            let (low, high) = (1.0 - (1.0 - value) * half.exp(), 1.0 - (1.0 - value) * (-half).exp());
+            same_figure(&kappa(&pairs, weights, 0.95), value, low.max(-1.0), high);
         }
     }
 }
