@@ -268,7 +268,7 @@ fn pairs_of_annotators(studies: usize) -> String {
         for (e, (name, _)) in ALL_ENDS.iter().enumerate() {
             out += &tallies[e].line(&format!("alpha, ordinal, {name}"), n);
         }
-        out += &by_kappa.line("kappa, quadratic, large sample", n);
+        out += &by_kappa.line("kappa, quadratic, log scale", n);
     }
     out.push('\n');
     out

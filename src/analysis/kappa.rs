@@ -33,6 +33,9 @@ impl Weights {
     }
 }
 
+/// Below this many items the interval of kappa covers less often than it says.
+pub const FEW_ITEMS: usize = 50;
+
 /// Above this many different values no kappa is computed.
 const VALUES_UP_TO: usize = 256;
 
@@ -41,8 +44,10 @@ const VALUES_UP_TO: usize = 256;
 /// must be numbers on one scale. Absent where both gave one and the same rating throughout.
 ///
 /// The interval has the large-sample variance of J. L. Fleiss, J. Cohen and B. S. Everitt (1969), Psychological
-/// Bulletin 72, with Student's t, on the logarithm of the ratio of disagreements, `ln(1 - kappa)`: on kappa itself it
-/// covers 89 times in 100 at 20 items, since kappa is skewed. Cut off at -1. It takes items as independent.
+/// Bulletin 72, with Student's t, on the logarithm of the ratio of disagreements, `ln(1 - kappa)`, since kappa is
+/// skewed; cut off at -1. It takes items as independent. Of nominal 95 %, `benches/coverage.rs` finds 90.9 at 20
+/// items, 93.6 at 50 and 94.3 at 200 (on kappa itself 89.0, 92.9 and 94.0), so below [`FEW_ITEMS`] a note says that
+/// it is too narrow.
 pub fn kappa(pairs: &[(f64, f64)], weights: Weights, level: f64) -> Figure {
     if pairs.is_empty() {
         return Figure::absent("the two rated nothing in common");
@@ -105,7 +110,12 @@ pub fn kappa(pairs: &[(f64, f64)], weights: Weights, level: f64) -> Figure {
     let ratio = observed / expected;
     let half = t_quantile(f64::midpoint(1.0, level), n - 1.0) * variance.sqrt() / ratio;
     let (low, high) = (1.0 - ratio * half.exp(), 1.0 - ratio * (-half).exp());
-    figure.with_interval(Some(Interval { low: low.max(-1.0), high, level }))
+    let figure = figure.with_interval(Some(Interval { low: low.max(-1.0), high, level }));
+    if pairs.len() < FEW_ITEMS {
+        figure.with_note("few items: the interval is somewhat too narrow")
+    } else {
+        figure
+    }
 }
 
 /// The share of items that both rated the same, with its Wilson interval.
