@@ -23,6 +23,7 @@ pub mod job;
 pub mod lab;
 pub mod prompt;
 pub mod retrieve;
+pub mod score;
 pub mod study;
 pub mod text;
 pub mod tui;

@@ -6,6 +6,6 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    juxta::job::threads::settle();
+    juxta::job::threads::settle(juxta::cli::threads());
     juxta::cli::main()
 }

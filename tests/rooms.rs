@@ -4,13 +4,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Every room, and the rooms it may name. `fault`, `job`, `text` and `folder` serve everyone.
-const RULES: [(&str, &[&str]); 16] = [
+const RULES: [(&str, &[&str]); 17] = [
     ("fault", &[]),
     ("job", &[]),
     ("text", &[]),
     ("folder", &[]),
     ("analysis", &[]),
     ("config", &[]),
+    ("score", &[]),
     ("corpus", &[]),
     ("retrieve", &["corpus"]),
     ("prompt", &["retrieve"]),
@@ -19,7 +20,13 @@ const RULES: [(&str, &[&str]); 16] = [
     ("study", &["compare", "config", "corpus", "retrieve"]),
     ("export", &["compare", "study"]),
     ("finetune", &["corpus", "generate", "prompt", "retrieve"]),
-    ("lab", &["compare", "config", "corpus", "finetune", "generate", "retrieve", "study"]),
+    (
+        "lab",
+        &[
+            "analysis", "compare", "config", "corpus", "finetune", "generate", "prompt", "retrieve", "score",
+            "study",
+        ],
+    ),
     ("tui", &["compare", "config", "corpus", "generate", "lab", "retrieve", "study", "prompt", "cli"]),
 ];
 const SERVANTS: [&str; 4] = ["fault", "job", "text", "folder"];

@@ -3,8 +3,8 @@
 
 use super::out::{self, Bar};
 use crate::fault::Fault;
-use crate::job::Progress;
 use crate::job::interrupt::interruptible;
+use crate::job::{Progress, time};
 use crate::lab::{Ended, Grid, Lab, Method, Outcome, Recipe, Status, Tuned, Tuning, Turn};
 use crate::text::one_line;
 use clap::ValueEnum;
@@ -237,11 +237,6 @@ fn progress(status: &Status) -> Progress {
             *of,
         ),
     }
-}
-
-fn time(seconds: f64) -> String {
-    let seconds = seconds.round().max(0.0) as u64;
-    if seconds < 60 { format!("{seconds} s") } else { format!("{}:{:02} min", seconds / 60, seconds % 60) }
 }
 
 fn figures(name: &str, folder: &Path, questions: usize, outcome: Option<&Outcome>) -> Value {

@@ -2,6 +2,7 @@
 
 mod ask;
 mod corpus;
+mod evaluate;
 mod export;
 mod finetune;
 mod model;
@@ -51,7 +52,7 @@ enum Command {
     /// List, check and measure corpora.
     #[command(subcommand)]
     Corpus(corpus::Command),
-    /// List models.
+    /// List and measure models.
     #[command(subcommand)]
     Model(model::Command),
     /// Export judgments with their trials.
@@ -69,6 +70,15 @@ enum Command {
     /// Draw the lab's screen as an SVG picture, after asking a question.
     #[command(hide = true)]
     Picture(tui::picture::Args),
+}
+
+/// How many threads one product of the mathematics is to use: one where the command works on as many things at a time
+/// as there are processors.
+pub fn threads() -> usize {
+    match Cli::try_parse() {
+        Ok(Cli { command: Some(Command::Model(model::Command::Eval(_))), .. }) => 1,
+        _ => crate::job::threads::count(),
+    }
 }
 
 /// Runs the program; an error becomes a message on standard error and an exit code.
@@ -129,6 +139,7 @@ fn paths(paths: &Paths) -> anyhow::Result<()> {
         ("trials", &paths.trials()),
         ("corpora", &paths.corpora()),
         ("models", &paths.models()),
+        ("answers", &paths.evaluations()),
         ("indices", &paths.indices()),
         ("log", &paths.log()),
     ];

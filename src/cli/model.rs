@@ -1,6 +1,6 @@
-//! `juxta model`: list.
+//! `juxta model`: list, and `eval`, which has a file of its own.
 
-use super::out;
+use super::{evaluate, out};
 use crate::generate::Registry;
 use crate::lab::Lab;
 use crate::text::one_line;
@@ -15,11 +15,14 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Measure models on the corpora's test questions: answers, citations, abstentions, each with its interval.
+    Eval(evaluate::Args),
 }
 
 pub(super) fn run(data_dir: Option<&Path>, command: &Command) -> anyhow::Result<()> {
     match command {
         Command::List { json } => list(&Lab::open(data_dir)?.models.registry(), *json),
+        Command::Eval(args) => evaluate::run(&Lab::open(data_dir)?, args),
     }
 }
 

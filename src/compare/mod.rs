@@ -10,5 +10,5 @@ mod trial;
 
 pub use pair::{Models, Pair};
 pub use run::{Asked, Event, Events, Request, again, answer, fits, pack, run};
-pub use support::{Citation, Sentence, Span, Support, support};
+pub use support::{Citation, Sentence, Span, Support, citations, support};
 pub use trial::{Answer, Finish, Rerun, Role, Side, Trial};

@@ -169,8 +169,8 @@ fn share(content: &[bool]) -> Option<f64> {
     (!content.is_empty()).then(|| content.iter().filter(|c| **c).count() as f64 / content.len() as f64)
 }
 
-/// `[1]`, `[1][2]` and `[1, 2]`.
-fn citations(answer: &str, passages: usize) -> Vec<Citation> {
+/// The passages that an answer names, as `[1]`, `[1][2]` and `[1, 2]`, in order; `passages` is how many there were.
+pub fn citations(answer: &str, passages: usize) -> Vec<Citation> {
     let mut found = Vec::new();
     for (open, _) in answer.match_indices('[') {
         let Some(close) = answer[open..].find(']') else { break };

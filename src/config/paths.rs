@@ -54,6 +54,11 @@ impl Paths {
         self.data.join("journals")
     }
 
+    /// Answers that models were measured by, a file for each model, corpus and way of asking.
+    pub fn evaluations(&self) -> PathBuf {
+        self.data.join("evaluations")
+    }
+
     /// Questions asked, newest last.
     pub fn history(&self) -> PathBuf {
         self.data.join("history.jsonl")

@@ -1,9 +1,11 @@
 //! A folder of files that is either on disk or packed into the binary. Corpora and models are read through
 //! this, so that nothing else knows the difference.
 
+mod lines;
 mod packed;
 mod write;
 
+pub use lines::{Found, Lines};
 pub use write::replace;
 
 use crate::fault::{Fault, Result};

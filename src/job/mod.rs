@@ -55,3 +55,14 @@ pub type Report<'a> = &'a (dyn Fn(Progress) + Sync);
 
 /// A report that nobody listens to.
 pub const SILENT: Report<'static> = &|_| {};
+
+/// A time for people: seconds, then minutes, then hours.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // Rounded, and not negative.
+pub fn time(seconds: f64) -> String {
+    let seconds = seconds.round().max(0.0) as u64;
+    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
+        (0, 0, seconds) => format!("{seconds} s"),
+        (0, minutes, seconds) => format!("{minutes}:{seconds:02} min"),
+        (hours, minutes, _) => format!("{hours}:{minutes:02} h"),
+    }
+}

@@ -3,10 +3,14 @@
 //!
 //! Knows every room of the core; nothing of the terminal.
 
+mod evaluate;
 mod study;
 mod tune;
 
 pub use crate::finetune::{HeldOut, Method, Outcome, Recipe, Status};
+pub use evaluate::{
+    Difference, Evaluating, Evaluation, Figures, Measure, Measured, OfModel, OnCorpus, evaluated,
+};
 pub use study::{Failed, Generated, Planning};
 pub use tune::{Ended, Grid, Tuned, Tuning, Turn, Watch, WatchGrid, name as tuned_name};
 

@@ -1,6 +1,6 @@
 //! How well the index finds what answers the test questions.
 
-use super::search::Index;
+use super::search::{Hit, Index};
 use crate::corpus::{Corpus, Question, Split, shares_few_words};
 use crate::fault::Result;
 use crate::job::{Cancel, Progress, Report};
@@ -77,13 +77,7 @@ pub fn evaluate(corpus: &Corpus, index: &Index, report: Report<'_>, cancel: &Can
 
 fn ranks(corpus: &Corpus, index: &Index, question: &Question) -> Result<(Vec<usize>, usize)> {
     let hits = index.search(&question.question, DEPTH)?;
-    // Two quotes of one passage are one relevant passage: passages are told apart by where they start.
-    let mut golds: Vec<(&str, Range<usize>)> = Vec::new();
-    for gold in &question.gold {
-        if let Some(start) = corpus.document(&gold.document).and_then(|d| d.text.find(&gold.quote)) {
-            golds.push((&gold.document, start..start + gold.quote.len()));
-        }
-    }
+    let golds = golds(corpus, question);
     let mut ranks = Vec::new();
     let mut found = vec![false; golds.len()];
     for hit in &hits {
@@ -100,6 +94,23 @@ fn ranks(corpus: &Corpus, index: &Index, question: &Question) -> Result<(Vec<usi
     }
     let missing = found.iter().filter(|f| !**f).count();
     Ok((ranks.clone(), ranks.len() + missing))
+}
+
+/// Whether a passage is relevant to a question: it holds a gold quote, or the greater part of one.
+pub fn is_relevant(corpus: &Corpus, question: &Question, hit: &Hit) -> bool {
+    let golds = golds(corpus, question);
+    golds.iter().any(|(document, range)| hit.document == *document && holds(hit.range, range))
+}
+
+/// Where the gold quotes of a question stand: the document, and the bytes of its text.
+fn golds<'a>(corpus: &Corpus, question: &'a Question) -> Vec<(&'a str, Range<usize>)> {
+    let mut found = Vec::new();
+    for gold in &question.gold {
+        if let Some(start) = corpus.document(&gold.document).and_then(|d| d.text.find(&gold.quote)) {
+            found.push((gold.document.as_str(), start..start + gold.quote.len()));
+        }
+    }
+    found
 }
 
 fn holds(passage: (usize, usize), quote: &Range<usize>) -> bool {

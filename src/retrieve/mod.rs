@@ -7,5 +7,5 @@ mod schema;
 mod search;
 
 pub use build::{DEFAULT_K, Settings, name, open, open_or_build};
-pub use evaluate::{Evaluation, Figures, evaluate};
+pub use evaluate::{Evaluation, Figures, evaluate, is_relevant};
 pub use search::{Hit, Index};
