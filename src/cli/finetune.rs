@@ -261,15 +261,18 @@ fn figures(name: &str, folder: &Path, questions: usize, outcome: Option<&Outcome
 
 fn summary(name: &str, folder: &Path, outcome: &Outcome) -> String {
     let mut text = format!(
-        "{}: {} examples, {} steps, {} tokens in {} ({:.0} tokens/s)\n    {}\n",
+        "{}: {} examples, {} steps, {} tokens in {} ({:.0} tokens/s)\n",
         one_line(name),
         outcome.examples,
         outcome.steps,
         outcome.tokens,
         time(outcome.seconds),
         outcome.tokens as f64 / outcome.seconds.max(f64::MIN_POSITIVE),
-        one_line(&folder.display().to_string()),
     );
+    let place = folder.display().to_string();
+    if place != name {
+        text += &format!("    {}\n", one_line(&place));
+    }
     // Writing into a string cannot fail.
     if let Some(h) = outcome.held_out {
         let _ = writeln!(
