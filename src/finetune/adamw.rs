@@ -1,5 +1,6 @@
 //! AdamW (Loshchilov & Hutter 2017, arXiv 1711.05101) as PyTorch computes it, over one vector of values.
 
+use super::kernels::wide;
 use rayon::prelude::*;
 use std::ops::Range;
 
@@ -39,9 +40,6 @@ impl AdamW {
         let t = step as f64 + 1.0;
         let size = (rate / (1.0 - BETA1.powf(t))) as f32;
         let root = (1.0 - BETA2.powf(t)).sqrt() as f32;
-        let (b1, b2) = (BETA1 as f32, BETA2 as f32);
-        // Subtracted before rounding: 1 − 0.999 in f32 is off by 10⁻⁵ of itself.
-        let (a1, a2) = ((1.0 - BETA1) as f32, (1.0 - BETA2) as f32);
         for (run, decay) in decays {
             let keep = (1.0 - rate * decay) as f32;
             let run = || run.clone();
@@ -52,13 +50,28 @@ impl AdamW {
                 self.v[run()].par_chunks_mut(CHUNK),
             )
                 .into_par_iter()
-                .for_each(|(x, g, m, v)| {
-                    for (((x, g), m), v) in x.iter_mut().zip(g).zip(m).zip(v) {
-                        *m = b1 * *m + a1 * g;
-                        *v = b2 * *v + a2 * g * g;
-                        *x = *x * keep - size * *m / (v.sqrt() / root + EPS as f32);
-                    }
-                });
+                .for_each(|(x, g, m, v)| move_along(x, g, m, v, keep, size, root));
+        }
+    }
+}
+
+wide! {
+    fn move_along<'a>(
+        x: &'a mut [f32],
+        g: &'a [f32],
+        m: &'a mut [f32],
+        v: &'a mut [f32],
+        keep: f32,
+        size: f32,
+        root: f32,
+    ) -> () {
+        let (b1, b2) = (BETA1 as f32, BETA2 as f32);
+        // Subtracted before rounding: 1 − 0.999 in f32 is off by 10⁻⁵ of itself.
+        let (a1, a2) = ((1.0 - BETA1) as f32, (1.0 - BETA2) as f32);
+        for (((x, g), m), v) in x.iter_mut().zip(g).zip(m).zip(v) {
+            *m = b1 * *m + a1 * g;
+            *v = b2 * *v + a2 * g * g;
+            *x = *x * keep - size * *m / (v.sqrt() / root + EPS as f32);
         }
     }
 }

@@ -5,7 +5,7 @@
 //! keys up to its end: about half of the square is never computed. Every (sequence, key-value head) is a task of its
 //! own, on one thread.
 
-use super::kernels::{dot, rotate, rotate_back, softmax};
+use super::kernels::{rotate, rotate_back, softmax, softmax_rows_back};
 use super::product::{Threads, To, View, product};
 use super::shape::Shape;
 use rayon::prelude::*;
@@ -295,13 +295,7 @@ fn backward(
             View::new(&saved.v[seen], part.keys, head).t(),
             threads,
         );
-        let outs = saved.o[at.clone()].chunks_exact(head).zip(dout_here[at.clone()].chunks_exact(head));
-        for ((ds, p), (o, d_o)) in ds.chunks_exact_mut(part.keys).zip(p.chunks_exact(part.keys)).zip(outs) {
-            let along = dot(o, d_o);
-            for (ds, p) in ds.iter_mut().zip(p) {
-                *ds = p * (*ds - along);
-            }
-        }
+        softmax_rows_back(p, part.keys, &saved.o[at.clone()], &dout_here[at.clone()], head, &mut ds);
         let ds = View::new(&ds, rows, part.keys);
         let keys = View::new(&saved.k[seen], part.keys, head);
         product(To::set(&mut dq[at.clone()], head), sizes.scale, ds, keys, threads);

@@ -2,15 +2,44 @@
 //! softmax cross-entropy, rotary positions. Each backward stands below its forward, with the formula.
 //!
 //! Knows no model: slices and widths in, slices out.
+//!
+//! The loops are plain Rust, compiled several times by [`wide!`]: for every x86-64 processor, and for those with
+//! AVX-512. An element is computed by the same operations in the same order in each, and nothing is fused, so the
+//! numbers are the same to the bit.
 
 use rayon::prelude::*;
 
 /// Rows that one thread takes at a time.
 const ROWS: usize = 16;
+/// Numbers that one thread takes at a time, where there are no rows.
+const CHUNK: usize = 1 << 14;
+
+/// A function whose body is compiled for the widest vectors that this processor has, chosen at run time. What the body
+/// calls has to be `#[inline(always)]`, or else it is compiled once, for the narrowest.
+macro_rules! wide {
+    ($(#[$about:meta])* $sight:vis fn $name:ident<'a>($($arg:ident: $of:ty),* $(,)?) -> $out:ty $body:block) => {
+        $(#[$about])*
+        $sight fn $name<'a>($($arg: $of),*) -> $out {
+            struct Work<'a> {
+                $($arg: $of),*
+            }
+            impl<'a> pulp::WithSimd for Work<'a> {
+                type Output = $out;
+                #[inline(always)]
+                fn with_simd<S: pulp::Simd>(self, _: S) -> $out {
+                    let Self { $($arg),* } = self;
+                    $body
+                }
+            }
+            pulp::Arch::new().dispatch(Work { $($arg),* })
+        }
+    };
+}
+pub(super) use wide;
 
 /// e^x, to within 2 units in the last place for -87 ≤ x ≤ 88, in plain arithmetic that the compiler can put side by
 /// side (libm's cannot be). Below -87 it stays at e^-87, above 88 at e^88. NaN stays NaN.
-#[inline]
+#[inline(always)]
 pub(super) fn exp(x: f32) -> f32 {
     // Comparisons instead of `max` and `min`, which would turn NaN into the bound.
     let x = if x < -87.0 { -87.0 } else { x };
@@ -37,17 +66,20 @@ pub(super) fn rms_norm(x: &[f32], w: &[f32], eps: f32, y: &mut [f32]) -> Vec<f32
     let mut inverse = vec![0.0; x.len() / width];
     (y.par_chunks_mut(width * ROWS), x.par_chunks(width * ROWS), inverse.par_chunks_mut(ROWS))
         .into_par_iter()
-        .for_each(|(y, x, inverse)| {
-            for ((y, x), inverse) in
-                y.chunks_exact_mut(width).zip(x.chunks_exact(width)).zip(inverse.iter_mut())
-            {
-                *inverse = 1.0 / (dot(x, x) / width as f32 + eps).sqrt();
-                for ((y, x), w) in y.iter_mut().zip(x).zip(w) {
-                    *y = x * *inverse * w;
-                }
-            }
-        });
+        .for_each(|(y, x, inverse)| norm_rows(x, w, eps, y, inverse));
     inverse
+}
+
+wide! {
+    fn norm_rows<'a>(x: &'a [f32], w: &'a [f32], eps: f32, y: &'a mut [f32], inverse: &'a mut [f32]) -> () {
+        let width = w.len();
+        for ((y, x), inverse) in y.chunks_exact_mut(width).zip(x.chunks_exact(width)).zip(inverse.iter_mut()) {
+            *inverse = 1.0 / (dot(x, x) / width as f32 + eps).sqrt();
+            for ((y, x), w) in y.iter_mut().zip(x).zip(w) {
+                *y = x * *inverse * w;
+            }
+        }
+    }
 }
 
 /// Adds the gradient of [`rms_norm`]'s input to `dx`: with i = 1 / sqrt(…), g = dy ∘ w and n the width,
@@ -61,15 +93,26 @@ pub(super) fn rms_norm_back(x: &[f32], w: &[f32], inverse: &[f32], dy: &[f32], d
         inverse.par_chunks(ROWS),
     )
         .into_par_iter()
-        .for_each(|(dx, x, dy, inverse)| {
-            let rows = dx.chunks_exact_mut(width).zip(x.chunks_exact(width)).zip(dy.chunks_exact(width));
-            for (((dx, x), dy), i) in rows.zip(inverse) {
-                let along = i * i * i * dot3(dy, w, x) / width as f32;
-                for (((dx, x), dy), w) in dx.iter_mut().zip(x).zip(dy).zip(w) {
-                    *dx += i * dy * w - x * along;
-                }
+        .for_each(|(dx, x, dy, inverse)| norm_rows_back(x, w, inverse, dy, dx));
+}
+
+wide! {
+    fn norm_rows_back<'a>(
+        x: &'a [f32],
+        w: &'a [f32],
+        inverse: &'a [f32],
+        dy: &'a [f32],
+        dx: &'a mut [f32],
+    ) -> () {
+        let width = w.len();
+        let rows = dx.chunks_exact_mut(width).zip(x.chunks_exact(width)).zip(dy.chunks_exact(width));
+        for (((dx, x), dy), i) in rows.zip(inverse) {
+            let along = i * i * i * dot3(dy, w, x) / width as f32;
+            for (((dx, x), dy), w) in dx.iter_mut().zip(x).zip(dy).zip(w) {
+                *dx += i * dy * w - x * along;
             }
-        });
+        }
+    }
 }
 
 /// Adds the gradient of [`rms_norm`]'s weight to `dw`: the sum over the rows of dy ∘ x i.
@@ -84,33 +127,42 @@ pub(super) fn rms_norm_weight_back(x: &[f32], inverse: &[f32], dy: &[f32], dw: &
 
 /// y = silu(gate) ∘ up, where each row of `x` holds `width` gates and then `width` ups; silu(g) = g / (1 + e^−g).
 pub(super) fn swiglu(x: &[f32], width: usize, y: &mut [f32]) {
-    (y.par_chunks_mut(width * ROWS), x.par_chunks(2 * width * ROWS)).into_par_iter().for_each(|(y, x)| {
+    (y.par_chunks_mut(width * ROWS), x.par_chunks(2 * width * ROWS))
+        .into_par_iter()
+        .for_each(|(y, x)| gate_rows(x, width, y));
+}
+
+wide! {
+    fn gate_rows<'a>(x: &'a [f32], width: usize, y: &'a mut [f32]) -> () {
         for (y, x) in y.chunks_exact_mut(width).zip(x.chunks_exact(2 * width)) {
             let (gate, up) = x.split_at(width);
             for ((y, g), u) in y.iter_mut().zip(gate).zip(up) {
                 *y = g / (1.0 + exp(-g)) * u;
             }
         }
-    });
+    }
 }
 
 /// The gradient of [`swiglu`]'s input: with s = 1 / (1 + e^−g), d gate = dy u s (1 + g (1 − s)), d up = dy g s.
 pub(super) fn swiglu_back(x: &[f32], width: usize, dy: &[f32], dx: &mut [f32]) {
     (dx.par_chunks_mut(2 * width * ROWS), x.par_chunks(2 * width * ROWS), dy.par_chunks(width * ROWS))
         .into_par_iter()
-        .for_each(|(dx, x, dy)| {
-            let rows =
-                dx.chunks_exact_mut(2 * width).zip(x.chunks_exact(2 * width)).zip(dy.chunks_exact(width));
-            for ((dx, x), dy) in rows {
-                let (dgate, dup) = dx.split_at_mut(width);
-                let (gate, up) = x.split_at(width);
-                for ((((dg, du), g), u), dy) in dgate.iter_mut().zip(dup).zip(gate).zip(up).zip(dy) {
-                    let s = 1.0 / (1.0 + exp(-g));
-                    *dg = dy * u * s * (1.0 + g * (1.0 - s));
-                    *du = dy * g * s;
-                }
+        .for_each(|(dx, x, dy)| gate_rows_back(x, width, dy, dx));
+}
+
+wide! {
+    fn gate_rows_back<'a>(x: &'a [f32], width: usize, dy: &'a [f32], dx: &'a mut [f32]) -> () {
+        let rows = dx.chunks_exact_mut(2 * width).zip(x.chunks_exact(2 * width)).zip(dy.chunks_exact(width));
+        for ((dx, x), dy) in rows {
+            let (dgate, dup) = dx.split_at_mut(width);
+            let (gate, up) = x.split_at(width);
+            for ((((dg, du), g), u), dy) in dgate.iter_mut().zip(dup).zip(gate).zip(up).zip(dy) {
+                let s = 1.0 / (1.0 + exp(-g));
+                *dg = dy * u * s * (1.0 + g * (1.0 - s));
+                *du = dy * g * s;
             }
-        });
+        }
+    }
 }
 
 /// −log softmax(logits)[target] of each row of `width`; `logits` become the gradient of the sum of the losses times
@@ -121,12 +173,8 @@ pub(super) fn cross_entropy(logits: &mut [f32], width: usize, targets: &[u32], s
         |(row, target, loss)| {
             let target = *target as usize;
             let at = row[target];
-            let (max, sum) = exp_sum(row);
+            let (max, sum) = softmax_times(row, scale);
             *loss = max - at + sum.ln();
-            let share = scale / sum;
-            for p in row.iter_mut() {
-                *p *= share;
-            }
             row[target] -= scale;
         },
     );
@@ -135,22 +183,68 @@ pub(super) fn cross_entropy(logits: &mut [f32], width: usize, targets: &[u32], s
 
 /// Softmax of the row in place; a row with NaN becomes NaN.
 pub(super) fn softmax(row: &mut [f32]) {
-    let (_, sum) = exp_sum(row);
-    let share = 1.0 / sum;
-    for p in row.iter_mut() {
-        *p *= share;
+    softmax_times(row, 1.0);
+}
+
+wide! {
+    /// Turns the row into its softmax times `scale`; returns the maximum and the sum of e^(x − max).
+    fn softmax_times<'a>(row: &'a mut [f32], scale: f32) -> (f32, f32) {
+        let (max, sum) = exp_sum(row);
+        let share = scale / sum;
+        for p in row.iter_mut() {
+            *p *= share;
+        }
+        (max, sum)
+    }
+}
+
+wide! {
+    /// The gradient of a softmax's input, row by row of `keys`: ds becomes p ∘ (ds − o · do), where o (of `head`) is
+    /// what the row has summed up of the values, and `d_o` that sum's gradient.
+    pub(super) fn softmax_rows_back<'a>(
+        p: &'a [f32],
+        keys: usize,
+        o: &'a [f32],
+        d_o: &'a [f32],
+        head: usize,
+        ds: &'a mut [f32],
+    ) -> () {
+        let outs = o.chunks_exact(head).zip(d_o.chunks_exact(head));
+        for ((ds, p), (o, d_o)) in ds.chunks_exact_mut(keys).zip(p.chunks_exact(keys)).zip(outs) {
+            let along = dot(o, d_o);
+            for (ds, p) in ds.iter_mut().zip(p) {
+                *ds = p * (*ds - along);
+            }
+        }
+    }
+}
+
+/// to += from.
+pub(super) fn add(to: &mut [f32], from: &[f32]) {
+    (to.par_chunks_mut(CHUNK), from.par_chunks(CHUNK))
+        .into_par_iter()
+        .for_each(|(to, from)| add_here(to, from));
+}
+
+wide! {
+    /// to += from, on this thread.
+    pub(super) fn add_here<'a>(to: &'a mut [f32], from: &'a [f32]) -> () {
+        for (to, from) in to.iter_mut().zip(from) {
+            *to += from;
+        }
     }
 }
 
 /// e^x for x ≤ 0 as a softmax needs it: what is below e^−50 is 0. It could not change any sum, but as it is multiplied
 /// on it would end in subnormal numbers, on which products are some hundred times slower.
-#[inline]
+#[inline(always)]
 fn share(x: f32) -> f32 {
     let e = exp(x);
     if x < -50.0 { 0.0 } else { e }
 }
 
 /// Turns the row into e^(x − max); returns the maximum and the sum.
+#[inline(always)]
 fn exp_sum(row: &mut [f32]) -> (f32, f32) {
     let mut lanes = [f32::NEG_INFINITY; LANES];
     let mut chunks = row.chunks_exact(LANES);
@@ -180,7 +274,7 @@ fn exp_sum(row: &mut [f32]) -> (f32, f32) {
 const LANES: usize = 16;
 
 /// The sum of a ∘ b.
-#[inline]
+#[inline(always)]
 pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
     let mut lanes = [0.0; LANES];
     let (mut a, mut b) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
@@ -194,7 +288,7 @@ pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
 }
 
 /// The sum of a ∘ b ∘ c.
-#[inline]
+#[inline(always)]
 fn dot3(a: &[f32], b: &[f32], c: &[f32]) -> f32 {
     let mut lanes = [0.0; LANES];
     let (mut a, mut b, mut c) = (a.chunks_exact(LANES), b.chunks_exact(LANES), c.chunks_exact(LANES));

@@ -7,7 +7,7 @@
 //! Knows nothing of what is trained: a [`Tuning`] says which weights to use and collects gradients.
 
 use super::attention::{Rotary, Saved, Span, attend, attend_back};
-use super::kernels::{cross_entropy, rms_norm, rms_norm_back, swiglu, swiglu_back};
+use super::kernels::{add, add_here, cross_entropy, rms_norm, rms_norm_back, swiglu, swiglu_back};
 use super::product::{Threads, To, View, product};
 use super::shape::Shape;
 use super::weights::{Fused, Weights};
@@ -191,7 +191,7 @@ impl Model {
         let mut h = self.project(tuning, layer, Fused::O, &attended);
         if layer + 1 == self.shape.layers {
             for (h, row) in h.chunks_exact_mut(hidden).zip(batch.predicting()) {
-                add(h, &x[row * hidden..][..hidden]);
+                add_here(h, &x[row * hidden..][..hidden]);
             }
         } else {
             add(&mut h, &x);
@@ -299,11 +299,5 @@ impl Model {
             Threads::All,
         );
         dx
-    }
-}
-
-fn add(to: &mut [f32], from: &[f32]) {
-    for (to, from) in to.iter_mut().zip(from) {
-        *to += from;
     }
 }
