@@ -383,6 +383,36 @@ mod tests {
     }
 
     #[test]
+    fn an_edited_and_a_torn_line_are_told_by_number_and_take_nothing_with_them() {
+        let dir = tempfile::tempdir().expect("a folder");
+        sample::study(dir.path(), &["ada"]);
+        let mut at = desk(dir.path(), "ada").expect("opened");
+        let slots = at.slots().to_vec();
+        for slot in &slots[..3] {
+            at.append(sample::review("ada", slot, Verdict::A)).expect("kept");
+        }
+        let path = at.journal().to_owned();
+        drop(at);
+        let text = std::fs::read_to_string(&path).expect("there");
+        let mut lines: Vec<&str> = text.lines().collect();
+        let broken = lines[1].replace("\"showing\"", "\"shown");
+        lines[1] = &broken;
+        std::fs::write(&path, lines.join("\n")[..text.len() - 40].to_owned()).expect("written");
+        let mut at = desk(dir.path(), "ada").expect("opened");
+        let places: Vec<_> = at.problems().iter().map(|p| p.place.clone()).collect();
+        assert!(places[0].ends_with("ada.jsonl:2") && places.len() == 2, "{places:?}");
+        assert!(at.problems()[1].next.contains("ada.torn-1"));
+        assert_eq!(
+            slots[..3].iter().map(|s| at.standing(s)).collect::<Vec<_>>(),
+            [Standing::Done, Standing::Open, Standing::Open]
+        );
+        at.append(sample::review("ada", &slots[1], Verdict::B)).expect("kept");
+        drop(at);
+        let at = desk(dir.path(), "ada").expect("opened");
+        assert_eq!((at.tally().done, at.problems().len()), (2, 1), "the edited line stays where it is");
+    }
+
+    #[test]
     fn a_study_that_is_not_whole_is_reviewed_only_when_asked_for() {
         let dir = tempfile::tempdir().expect("a folder");
         let study = sample::study(dir.path(), &["ada"]);
