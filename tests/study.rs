@@ -28,10 +28,16 @@ fn new<'a>(dir: &'a str, more: &[&'a str]) -> Vec<&'a str> {
 fn planned(data: &Data, name: &str) -> PathBuf {
     let dir = data.path().join(name);
     data.juxta(&new(text(&dir), &["--annotators", "ada,bob", "--overlap", "1", "--repeat", "0.5"])).ok();
-    let plan = dir.join("study.toml");
-    let shorter = fs::read_to_string(&plan).expect("there").replace("max_tokens = 120", "max_tokens = 12");
-    fs::write(&plan, shorter).expect("written");
+    shorten(&dir);
     dir
+}
+
+/// Short answers: nobody reads these.
+fn shorten(dir: &Path) {
+    let plan = dir.join("study.toml");
+    let text = fs::read_to_string(&plan).expect("there");
+    assert!(text.contains("max_tokens = 120"));
+    fs::write(&plan, text.replace("max_tokens = 120", "max_tokens = 12")).expect("written");
 }
 
 fn text(path: &Path) -> &str {
@@ -170,6 +176,7 @@ fn a_model_that_fails_is_named_and_tried_again_and_the_others_answer() {
     let mut args = vec!["study", "new", text(&dir), "--corpus", "biomedicine", "--questions", "1"];
     args.extend(["--against", &against]);
     data.juxta(&args).ok();
+    shorten(&dir);
     for answers in [2, 0] {
         let told = data.juxta(&["study", "generate", text(&dir), "--json"]);
         assert_eq!(told.code, Some(1), "{told:#?}");
@@ -193,6 +200,7 @@ fn a_model_that_changed_since_the_study_was_frozen_answers_nothing_more() {
     let mut args = vec!["study", "new", text(&dir), "--corpus", "biomedicine", "--questions", "1"];
     args.extend(["--against", "mine"]);
     data.juxta(&args).ok();
+    shorten(&dir);
     data.juxta(&["study", "generate", text(&dir)]).ok();
     for path in files(&dir.join("sealed/answers/mine")) {
         fs::remove_file(path.0).expect("removed");

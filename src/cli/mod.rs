@@ -77,6 +77,11 @@ enum Command {
 pub fn threads() -> usize {
     match Cli::try_parse() {
         Ok(Cli { command: Some(Command::Model(model::Command::Eval(_))), .. }) => 1,
+        Ok(Cli { command: Some(Command::Study(study::Command::Generate(args))), .. })
+            if args.workers.is_none_or(|n| n.get() > 1) =>
+        {
+            1
+        }
         _ => crate::job::threads::count(),
     }
 }

@@ -74,9 +74,10 @@ pub(super) struct New {
 pub(super) struct Generate {
     /// The study's folder.
     dir: PathBuf,
-    /// How many questions are answered at a time.
-    #[arg(long, value_name = "N", default_value = "1")]
-    workers: NonZeroUsize,
+    /// How many questions are answered at a time, each on one thread. One a processor if left out; 1 for a large model,
+    /// which then has all threads.
+    #[arg(long, value_name = "N")]
+    pub(super) workers: Option<NonZeroUsize>,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,

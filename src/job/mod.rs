@@ -1,9 +1,11 @@
 //! Long work: how it is cancelled and how it says how far it is. Knows no terminal and no model.
 
+mod each;
 pub mod interrupt;
 mod task;
 pub mod threads;
 
+pub use each::{Clock, each, workers};
 pub use task::{Task, spawn};
 
 use crate::fault::{Error, Result};

@@ -7,7 +7,7 @@ use crate::compare::{self, Answer, Asked, Finish, Rerun, Role};
 use crate::corpus::{Entry, PassageLength, Split};
 use crate::fault::{Error, Fault, Result};
 use crate::generate::{Contender, Sampling, identity};
-use crate::job::{Cancel, Progress, Report};
+use crate::job::{self, Cancel, Clock, Report};
 use crate::retrieve::{self, Index};
 use crate::study::{self, Deed, Key, Plan, Reference, Rubric, SealedQuestion, Sources, Study};
 use jiff::Timestamp;
@@ -16,7 +16,6 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
 /// What is to be planned.
 #[derive(Debug, Clone, PartialEq)]
@@ -118,7 +117,8 @@ impl Lab {
 
     /// Has every contender answer every question of a study, as far as answers are missing; the first time plan,
     /// rubric and sides are fixed before. Each answer is on the disk before the next is begun, so that a run that was
-    /// stopped or killed goes on where it was. `workers` questions are answered at a time.
+    /// stopped or killed goes on where it was. `workers` questions are answered at a time, each on one thread; one a
+    /// processor if left out.
     ///
     /// A model that fails gives no answer and stops nobody: see [`Generated::failed`].
     ///
@@ -128,7 +128,7 @@ impl Lab {
     pub fn generate(
         &self,
         dir: &Path,
-        workers: NonZeroUsize,
+        workers: Option<NonZeroUsize>,
         report: Report<'_>,
         cancel: &Cancel,
     ) -> Result<Generated> {
@@ -142,8 +142,11 @@ impl Lab {
         let before = study.assemble(&key)?;
         let (mut answers, mut failed) = (0, Vec::new());
         let missing = missing(&study, &key);
-        let clock = Clock::new(missing.iter().map(|(_, questions)| questions.len()).sum());
+        let open: usize = missing.iter().map(|(_, questions)| questions.len()).sum();
+        let all = study.plan().contenders().count() * key.questions().len();
+        let clock = Clock::new(report, all - open, all);
         for (contender, questions) in &missing {
+            let workers = job::workers(workers);
             let run = Run { study: &study, sampling: &sampling, workers, clock: &clock, report, cancel };
             let (made, wrong) = self.answer_all(&run, contender, questions)?;
             answers += made;
@@ -258,7 +261,7 @@ impl Lab {
             loaded => loaded,
         };
         let doing = format!("answering as {name}");
-        run.clock.tell(&doing, run.report);
+        run.clock.tell(&doing);
         let made = AtomicUsize::new(0);
         let failed = Mutex::new(Vec::new());
         let one = |(corpus, id): &(String, String)| -> Result<()> {
@@ -285,11 +288,10 @@ impl Lab {
                     made.fetch_add(1, Ordering::Relaxed);
                 }
             }
-            run.clock.tick();
-            run.clock.tell(&doing, run.report);
+            run.clock.tick(&doing);
             Ok(())
         };
-        each(questions, run.workers, &one)?;
+        job::each(questions, run.workers, one)?;
         let mut failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
         failed.sort_by(|a, b| (&a.corpus, &a.question).cmp(&(&b.corpus, &b.question)));
         Ok((made.into_inner(), failed))
@@ -336,67 +338,9 @@ struct Run<'a> {
     study: &'a Study,
     sampling: &'a Sampling,
     workers: NonZeroUsize,
-    clock: &'a Clock,
+    clock: &'a Clock<'a>,
     report: Report<'a>,
     cancel: &'a Cancel,
-}
-
-/// How many answers are done of how many, and since when.
-struct Clock {
-    done: AtomicUsize,
-    total: usize,
-    since: Instant,
-}
-
-impl Clock {
-    fn new(total: usize) -> Self {
-        Self { done: AtomicUsize::new(0), total, since: Instant::now() }
-    }
-
-    fn tick(&self) {
-        self.done.fetch_add(1, Ordering::Relaxed);
-    }
-
-    fn tell(&self, doing: &str, report: Report<'_>) {
-        let done = self.done.load(Ordering::Relaxed);
-        let left = left(self.since.elapsed(), done, self.total);
-        let doing = left.map_or_else(|| doing.to_owned(), |left| format!("{doing}, {left} left"));
-        report(Progress { doing, done: done as u64, total: self.total as u64 });
-    }
-}
-
-/// About how long the rest takes, at the pace so far; nothing before the first is done.
-fn left(elapsed: Duration, done: usize, total: usize) -> Option<String> {
-    let each = elapsed.as_secs_f64() / (done > 0).then_some(done as f64)?;
-    let seconds = (each * total.saturating_sub(done) as f64).round() as u64;
-    Some(match seconds {
-        0..60 => format!("about {seconds} s"),
-        60..3600 => format!("about {} min", seconds.div_ceil(60)),
-        _ => format!("about {} h {} min", seconds / 3600, seconds % 3600 / 60),
-    })
-}
-
-/// Does `one` to each of the list, so many at a time, until something goes wrong.
-fn each<T: Sync>(list: &[T], workers: NonZeroUsize, one: &(dyn Fn(&T) -> Result<()> + Sync)) -> Result<()> {
-    let (next, wrong) = (AtomicUsize::new(0), Mutex::new(None::<Error>));
-    let first_wrong = || wrong.lock().unwrap_or_else(PoisonError::into_inner);
-    let work = || {
-        while let Some(item) = list.get(next.fetch_add(1, Ordering::Relaxed)) {
-            if first_wrong().is_some() {
-                return;
-            }
-            if let Err(error) = one(item) {
-                first_wrong().get_or_insert(error);
-            }
-        }
-    };
-    std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..workers.get().min(list.len())).map(|_| scope.spawn(work)).collect();
-        for thread in threads {
-            thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        }
-    });
-    wrong.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Err)
 }
 
 /// By contender in the plan's order, the questions that it has not answered.
@@ -443,26 +387,5 @@ mod tests {
         assert_eq!(id_of(Path::new("a/My Study (2)")), "my-study--2");
         assert_eq!(id_of(Path::new("/")), "study");
         assert_eq!(id_of(Path::new("東京")), "study");
-    }
-
-    #[test]
-    fn what_is_left_is_told_once_there_is_a_pace() {
-        assert_eq!(left(Duration::from_secs(10), 0, 5), None);
-        assert_eq!(left(Duration::from_secs(10), 2, 4).as_deref(), Some("about 10 s"));
-        assert_eq!(left(Duration::from_secs(60), 1, 3).as_deref(), Some("about 2 min"));
-        assert_eq!(left(Duration::from_secs(3600), 1, 3).as_deref(), Some("about 2 h 0 min"));
-    }
-
-    #[test]
-    fn the_first_thing_that_goes_wrong_stops_the_rest() {
-        let done = AtomicUsize::new(0);
-        let list: Vec<usize> = (0..100).collect();
-        let one = |n: &usize| {
-            done.fetch_add(1, Ordering::Relaxed);
-            if *n == 3 { Err(Error::Cancelled) } else { Ok(()) }
-        };
-        let workers = NonZeroUsize::MIN;
-        assert!(matches!(each(&list, workers, &one), Err(Error::Cancelled)));
-        assert_eq!(done.load(Ordering::Relaxed), 4);
     }
 }

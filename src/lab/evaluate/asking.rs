@@ -10,16 +10,14 @@ use crate::corpus::{Corpus, Entry, Question};
 use crate::fault::{Error, Fault, Result};
 use crate::folder::Lines;
 use crate::generate::{Facts, Finish, Model, Sampling};
-use crate::job::{Cancel, Progress, Report, threads, time};
+use crate::job::{self, Cancel, Clock, Report};
 use crate::prompt::INSTRUCTION;
 use crate::retrieve::{self, Hit, is_relevant};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
 
 /// How questions are asked.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -169,7 +167,6 @@ impl<'a> Run<'a> {
     }
 
     /// Has the model answer what is missing, several questions at a time, and keeps each answer as it comes.
-    /// Has the model answer what is missing, several questions at a time, and keeps each answer as it comes.
     pub(super) fn ask(
         &mut self,
         model: &Model,
@@ -193,42 +190,15 @@ impl<'a> Run<'a> {
         let doing = format!("{} on {}", model.facts().name, subject.entry.manifest.id);
         let missing: Vec<usize> = self.missing().map(|(n, _)| n).collect();
         let kept = Mutex::new((&mut self.lines, &mut self.answers));
-        let (next, wrong) = (AtomicUsize::new(0), Mutex::new(None));
-        let first_wrong = || wrong.lock().unwrap_or_else(PoisonError::into_inner);
         clock.tell(&doing);
-        let one = |place: usize| -> Result<()> {
-            let answer = answer(model, &subject.asked[place], sampling, cancel)?;
+        job::each(&missing, job::workers(workers), |place| {
+            let answer = answer(model, &subject.asked[*place], sampling, cancel)?;
             let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
             kept.0.append(&Record::Answer(answer.clone()))?;
-            kept.1.insert(place, answer);
-            clock.tick();
-            clock.tell(&doing);
+            kept.1.insert(*place, answer);
+            clock.tick(&doing);
             Ok(())
-        };
-        let work = || {
-            while let Some(place) = missing.get(next.fetch_add(1, Ordering::Relaxed)) {
-                if first_wrong().is_some() {
-                    return;
-                }
-                if let Err(error) = one(*place) {
-                    first_wrong().get_or_insert(error);
-                }
-            }
-        };
-        let workers = workers.map_or_else(threads::count, NonZeroUsize::get).min(missing.len());
-        std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..workers).map(|_| scope.spawn(|| threads::alone(work))).collect();
-            for thread in threads {
-                match thread.join() {
-                    Ok(Ok(())) => {}
-                    Ok(Err(error)) => {
-                        first_wrong().get_or_insert(error);
-                    }
-                    Err(panic) => std::panic::resume_unwind(panic),
-                }
-            }
-        });
-        wrong.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Err)
+        })
     }
 
     /// What each answer is worth, with how many passages it was given from; in the order of the questions.
@@ -264,38 +234,12 @@ fn answer(model: &Model, asked: &Asked, sampling: &Sampling, cancel: &Cancel) ->
     })
 }
 
-/// How far all runs together are, and how long the rest will take at the pace so far.
-pub(super) struct Clock<'a> {
-    report: Report<'a>,
-    total: usize,
-    before: usize,
-    answered: AtomicUsize,
-    started: Instant,
-}
-
-impl<'a> Clock<'a> {
-    pub(super) fn new<'r>(runs: impl Iterator<Item = &'r Run<'r>>, report: Report<'a>) -> Self {
-        let (mut total, mut before) = (0, 0);
-        for run in runs {
-            total += run.subject.asked.len();
-            before += run.answers.len();
-        }
-        Self { report, total, before, answered: AtomicUsize::new(0), started: Instant::now() }
+/// How far all runs together are, and how long the rest will take.
+pub(super) fn clock<'a, 'r>(runs: impl Iterator<Item = &'r Run<'r>>, report: Report<'a>) -> Clock<'a> {
+    let (mut total, mut before) = (0, 0);
+    for run in runs {
+        total += run.subject.asked.len();
+        before += run.answers.len();
     }
-
-    fn tick(&self) {
-        self.answered.fetch_add(1, Ordering::Relaxed);
-    }
-
-    #[allow(clippy::cast_precision_loss)] // Counts of answers.
-    fn tell(&self, doing: &str) {
-        let answered = self.answered.load(Ordering::Relaxed);
-        let done = self.before + answered;
-        let mut doing = doing.to_owned();
-        if answered > 0 {
-            let each = self.started.elapsed().as_secs_f64() / answered as f64;
-            doing = format!("{doing} · {} left", time(each * (self.total - done) as f64));
-        }
-        (self.report)(Progress { doing, done: done as u64, total: self.total as u64 });
-    }
+    Clock::new(report, before, total)
 }

@@ -12,7 +12,7 @@ use crate::fault::{Fault, Result};
 use crate::generate::{self, Contender, Facts, Finish, Mode, Registry, Sampling, TrainedOn};
 use crate::job::{Cancel, Progress, Report};
 use crate::retrieve;
-use asking::{Asked, Clock, Run, Subject, Ways};
+use asking::{Asked, Run, Subject, Ways};
 use measure::{Scored, differences, figures};
 use serde::Serialize;
 use std::collections::HashMap;
@@ -198,7 +198,7 @@ impl Lab {
             let open = |subject| Run::open(&folder, subject, identity, &ways, &mut remarks);
             runs.push(subjects.iter().map(open).collect::<Result<_>>()?);
         }
-        let clock = Clock::new(runs.iter().flatten(), report);
+        let clock = asking::clock(runs.iter().flatten(), report);
         let mut measured = Vec::new();
         for ((contender, identity), of_model) in wanted.models.iter().zip(&identities).zip(&mut runs) {
             let facts = match asking::facts(of_model) {
