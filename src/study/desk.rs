@@ -397,7 +397,7 @@ mod tests {
         let mut lines: Vec<&str> = text.lines().collect();
         let broken = lines[1].replace("\"showing\"", "\"shown");
         lines[1] = &broken;
-        std::fs::write(&path, lines.join("\n")[..text.len() - 40].to_owned()).expect("written");
+        std::fs::write(&path, &lines.join("\n")[..text.len() - 40]).expect("written");
         let mut at = desk(dir.path(), "ada").expect("opened");
         let places: Vec<_> = at.problems().iter().map(|p| p.place.clone()).collect();
         assert!(places[0].ends_with("ada.jsonl:2") && places.len() == 2, "{places:?}");
