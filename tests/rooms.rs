@@ -18,7 +18,7 @@ const RULES: [(&str, &[&str]); 17] = [
     ("generate", &["prompt"]),
     ("compare", &["retrieve", "prompt", "generate"]),
     ("study", &["compare", "config", "corpus", "retrieve"]),
-    ("export", &["compare", "study"]),
+    ("export", &["compare", "prompt", "retrieve", "study"]),
     ("finetune", &["corpus", "generate", "prompt", "retrieve"]),
     (
         "lab",

@@ -1,73 +1,134 @@
-//! One line a judgment, in columns. Text is made printable; `jsonl` has it letter for letter.
+//! One line a judgment, in columns: for spreadsheets and statistics. A is the left answer as shown, B the right one.
+//! How a cell holds text that a spreadsheet or a terminal would obey is said in [`super::cell`]; lists have
+//! semicolons between, or are JSON. [`super::read_judgments`] reads it back.
 
-use super::Row;
+use super::written::{File, Written};
+use super::{Export, Exported, apart, cell};
 use crate::compare::Side;
-use crate::text::visible;
-use std::io::{self, Write};
+use crate::text::json_line;
+use std::io;
 
-const COLUMNS: [&str; 20] = [
-    "trial",
-    "asked_at",
-    "corpus",
-    "question",
-    "annotator",
-    "judged_at",
-    "seconds",
-    "contender_a",
-    "contender_b",
-    "accuracy_a",
-    "completeness_a",
-    "tags_a",
-    "accuracy_b",
-    "completeness_b",
-    "tags_b",
-    "verdict",
-    "note",
-    "answer_a",
-    "answer_b",
-    "passages",
-];
+/// Columns that say something of a side, by the name before `_a` or `_b`: no criterion may be taken for one.
+pub(super) const OF_A_SIDE: [&str; 3] = ["contender", "tags", "answer"];
 
-pub(super) fn write(rows: &[Row<'_>], to: &mut dyn Write) -> io::Result<()> {
-    let mut table = csv::Writer::from_writer(to);
-    table.write_record(COLUMNS)?;
-    for row in rows {
-        let (j, t) = (row.judgment, row.trial);
-        let answer = |side| t.map(|t| t.answer(side));
-        let degree = |d: Option<u8>| d.map_or_else(String::new, |d| d.to_string());
-        let text = |s: Option<&str>| harmless(s.unwrap_or_default());
-        let passages = t.map(|t| {
-            t.passages().iter().map(|h| format!("{}#{}", h.document, h.passage)).collect::<Vec<_>>()
-        });
-        table.write_record([
-            text(Some(&j.trial)),
-            t.map_or_else(String::new, |t| t.asked_at.to_string()),
-            text(t.map(|t| t.corpus.as_str())),
-            text(t.map(|t| t.question.as_str())),
-            text(Some(&j.annotator)),
-            j.at.to_string(),
-            format!("{:.1}", j.seconds),
-            text(answer(Side::A).map(|a| a.contender.as_str())),
-            text(answer(Side::B).map(|a| a.contender.as_str())),
-            degree(j.ratings[0].accuracy),
-            degree(j.ratings[0].completeness),
-            harmless(&j.ratings[0].tags.join("; ")),
-            degree(j.ratings[1].accuracy),
-            degree(j.ratings[1].completeness),
-            harmless(&j.ratings[1].tags.join("; ")),
-            j.verdict.map_or("", |v| v.name()).to_owned(),
-            harmless(&j.note),
-            text(answer(Side::A).map(|a| a.text.as_str())),
-            text(answer(Side::B).map(|a| a.text.as_str())),
-            harmless(&passages.unwrap_or_default().join("; ")),
-        ])?;
+type Cells = Vec<String>;
+
+pub(super) fn write(export: &Export<'_>) -> io::Result<Written> {
+    let mut table = csv::Writer::from_writer(Vec::new());
+    let criteria = export.criteria_used();
+    table.write_record(head(export, &criteria))?;
+    for row in &export.rows {
+        let cells = if export.study.is_some() { of_study(export, row, &criteria) } else { of_lab(row, &criteria) };
+        table.write_record(cells)?;
     }
-    table.flush()
+    let bytes = table.into_inner().map_err(|e| e.into_error())?;
+    Ok(Written::of(File::main("judgments.csv", bytes)))
 }
 
-/// Spreadsheets run a cell that begins like a formula; an apostrophe before it makes it text.
-fn harmless(text: &str) -> String {
-    // First made printable: an invisible character before it does not hinder a formula.
-    let text = visible(text);
-    if text.starts_with(['=', '+', '-', '@']) { format!("'{text}") } else { text.into_owned() }
+fn head(export: &Export<'_>, criteria: &[&str]) -> Cells {
+    let (first, last): (&[&str], &[&str]) = if export.study.is_some() {
+        (
+            &[
+                "study", "item", "showing", "corpus", "question_id", "question", "annotator", "judged_at", "seconds",
+                "contender_a", "contender_b", "baseline",
+            ],
+            &[
+                "verdict", "flagged", "reference_shown", "evidence", "note", "answer_a", "answer_b", "reference",
+                "passages",
+            ],
+        )
+    } else {
+        (
+            &[
+                "trial", "asked_at", "corpus", "question", "annotator", "judged_at", "seconds", "contender_a",
+                "contender_b",
+            ],
+            &["verdict", "note", "answer_a", "answer_b", "passages"],
+        )
+    };
+    let of_side = |side: &str| {
+        let mut columns: Cells = criteria.iter().map(|c| format!("{}_{side}", apart(c, &OF_A_SIDE))).collect();
+        columns.push(format!("tags_{side}"));
+        columns
+    };
+    let own = |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect::<Cells>();
+    [own(first), of_side("a"), of_side("b"), own(last)].concat()
+}
+
+fn of_lab(row: &Exported<'_>, criteria: &[&str]) -> Cells {
+    let mut cells = vec![
+        text(Some(row.item)),
+        row.judged.and_then(|j| j.trial).map_or_else(String::new, |t| t.asked_at.to_string()),
+        text(row.corpus),
+        text(row.judged.map(|j| j.question)),
+        text(Some(&row.annotator)),
+        row.at.to_string(),
+        format!("{:.1}", row.seconds),
+    ];
+    cells.extend(row.sides.iter().map(|side| text(side.contender)));
+    cells.extend(ratings(row, criteria));
+    cells.push(verdict(row));
+    cells.push(text(Some(row.note)));
+    cells.extend(answers(row));
+    cells.push(passages(row));
+    cells
+}
+
+fn of_study(export: &Export<'_>, row: &Exported<'_>, criteria: &[&str]) -> Cells {
+    let baseline = Side::BOTH.into_iter().find(|s| row.sides[s.index()].baseline == Some(true));
+    let mut cells = vec![
+        text(export.study),
+        text(Some(row.item)),
+        row.showing_name().to_owned(),
+        text(row.corpus),
+        text(row.question_id),
+        text(row.judged.map(|j| j.question)),
+        text(Some(&row.annotator)),
+        row.at.to_string(),
+        row.seconds.to_string(),
+    ];
+    cells.extend(row.sides.iter().map(|side| text(side.contender)));
+    cells.push(baseline.map_or("", |s| ["a", "b"][s.index()]).to_owned());
+    cells.extend(ratings(row, criteria));
+    cells.push(verdict(row));
+    cells.push(row.flagged.to_string());
+    cells.push(row.reference_shown.unwrap_or_default().to_string());
+    cells.push(if row.evidence.is_empty() {
+        String::new()
+    } else {
+        // Ranges, tags and sides are always JSON.
+        json_line(&row.evidence).unwrap_or_default()
+    });
+    cells.push(text(Some(row.note)));
+    cells.extend(answers(row));
+    cells.push(text(row.judged.and_then(|j| j.reference).map(|r| r.answer.as_str())));
+    cells.push(passages(row));
+    cells
+}
+
+fn ratings(row: &Exported<'_>, criteria: &[&str]) -> Cells {
+    let of_side = |side: &super::Given<'_>| {
+        let degree = |id: &&str| side.scores.get(id).map_or_else(String::new, u8::to_string);
+        let mut cells: Cells = criteria.iter().map(degree).collect();
+        cells.push(cell::write_list(side.tags));
+        cells
+    };
+    row.sides.iter().flat_map(of_side).collect()
+}
+
+fn verdict(row: &Exported<'_>) -> String {
+    row.verdict.map_or("", |v| v.name()).to_owned()
+}
+
+fn answers(row: &Exported<'_>) -> [String; 2] {
+    [0, 1].map(|n| text(row.judged.map(|j| j.texts[n])))
+}
+
+fn passages(row: &Exported<'_>) -> String {
+    let hits = row.judged.map(|j| j.passages).unwrap_or_default();
+    cell::write_list(&hits.iter().map(|h| format!("{}#{}", h.document, h.passage)).collect::<Vec<_>>())
+}
+
+fn text(text: Option<&str>) -> String {
+    cell::write(text.unwrap_or_default()).into_owned()
 }
