@@ -1,12 +1,13 @@
 //! `juxta export`: judgments leave the lab.
 
 use super::out;
-use crate::export::{self, Format};
+use crate::export::{self, Export, Format, Options};
 use crate::fault::Fault;
 use crate::lab::Lab;
-use crate::study;
+use crate::study::{self, Rubric};
+use crate::text::one_line;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What to export, and where to.
 #[derive(Debug, clap::Args)]
@@ -14,9 +15,16 @@ pub(super) struct Args {
     /// The format.
     #[arg(long, value_enum)]
     format: Format,
-    /// The file to write; standard output if left out. A file that is there is not overwritten.
-    #[arg(short, value_name = "FILE")]
+    /// The file to write, or the folder where there are several; standard output if left out. What is there is not
+    /// overwritten.
+    #[arg(short, value_name = "FILE|DIR")]
     output: Option<PathBuf>,
+    /// Call annotators annotator-1 and so on. What they wrote themselves stays as it is.
+    #[arg(long)]
+    anonymise: bool,
+    /// For trl-sft: the reference answers in the place of the better ones.
+    #[arg(long)]
+    reference: bool,
 }
 
 pub(super) fn run(lab: &Lab, args: &Args) -> anyhow::Result<()> {
@@ -25,19 +33,62 @@ pub(super) fn run(lab: &Lab, args: &Args) -> anyhow::Result<()> {
     for problem in problems.iter().map(|p| &p.0).chain(&faults) {
         out::remark(&problem.to_string());
     }
-    let rows = export::rows(&judgments, &trials);
-    let mut bytes = Vec::new();
-    export::write(args.format, &rows, &mut bytes)?;
-    let Some(path) = &args.output else {
-        return Ok(io::stdout().lock().write_all(&bytes)?);
+    let rubric = Rubric::of(&lab.settings.rubric);
+    put(Export::of_lab(&judgments, &trials, &rubric), args)
+}
+
+/// Writes an export where it was asked for.
+fn put(mut export: Export<'_>, args: &Args) -> anyhow::Result<()> {
+    if args.anonymise {
+        export.anonymise();
+    }
+    let written = export::write(args.format, &export, Options { reference: args.reference })?;
+    if !export.named {
+        out::remark("nobody may know yet who answered: the contenders' names are left out");
+    }
+    for (why, n) in &written.left_out {
+        out::remark(&format!("left out: {n} {why}"));
+    }
+    let Some(output) = &args.output else {
+        if written.main().count() > 1 {
+            return Err(Fault::new(format!("--format {}", args.format.name()), "several files")
+                .expected("a folder to write them to")
+                .next("Name one with -o DIR.")
+                .into());
+        }
+        for file in written.files.iter().filter(|f| f.beside.is_some()) {
+            out::remark(&format!("{} belongs to it: -o DIR writes that too", file.name));
+        }
+        return Ok(io::stdout().lock().write_all(&written.files[0].bytes)?);
     };
-    if path.exists() {
-        return Err(Fault::new(path.display(), "a file that is already there")
+    let paths = places(&written, output)?;
+    if let Some(taken) = paths.iter().find(|p| p.exists()) {
+        return Err(Fault::new(taken.display(), "a file that is already there")
             .expected("a new file")
             .next("Choose another name, or remove it first.")
             .into());
     }
-    crate::folder::replace(path, &bytes)?;
-    out::remark(&format!("{} judgments written to {}", rows.len(), path.display()));
+    for (file, path) in written.files.iter().zip(&paths) {
+        crate::folder::replace(path, &file.bytes)?;
+    }
+    let names: Vec<String> = paths.iter().map(|p| one_line(&p.display().to_string())).collect();
+    out::remark(&format!("{} judgments written to {}", export.rows.len(), names.join(", ")));
     Ok(())
+}
+
+/// Where each file goes. A name with an ending is a file's, with what belongs to it beside it; any other is a folder's
+/// where there are several files.
+fn places(written: &export::Written, output: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let several = written.files.len() > 1;
+    if output.is_dir() || several && output.extension().is_none() {
+        return Ok(written.files.iter().map(|f| output.join(&f.name)).collect());
+    }
+    if written.main().count() > 1 {
+        return Err(Fault::new(output.display(), "one file for several")
+            .expected("a folder")
+            .next("Name a folder that is there, or a new one without an ending.")
+            .into());
+    }
+    let beside = |ending: &str| output.with_extension(ending);
+    Ok(written.files.iter().map(|f| f.beside.map_or_else(|| output.to_owned(), beside)).collect())
 }

@@ -201,6 +201,7 @@ fn settings(export: &Export<'_>) -> Value {
             "settings": { "type": "terms", "values": null, "visible_for_annotators": true },
         })
     };
+    let metadata = ["corpus", "question_id", "showing"].map(terms);
     json!({
         "guidelines": guidelines(export),
         "fields": [
@@ -212,7 +213,7 @@ fn settings(export: &Export<'_>) -> Value {
         ],
         "questions": questions,
         "vectors": [],
-        "metadata": ["corpus", "question_id", "showing"].map(terms),
+        "metadata": metadata,
         "allow_extra_metadata": true,
         "distribution": { "strategy": "overlap", "min_submitted": 1 },
         "mapping": null,

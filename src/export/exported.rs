@@ -33,7 +33,7 @@ pub struct Export<'a> {
 
 /// What a study gives to be exported.
 #[derive(Debug, Clone, Copy)]
-pub struct Study<'a> {
+pub struct Feed<'a> {
     /// Its plan.
     pub plan: &'a Plan,
     /// What its reviewers judged by.
@@ -131,7 +131,7 @@ impl<'a> Export<'a> {
     }
 
     /// A study's judgments with the blinding off.
-    pub fn of_study(study: Study<'a>, judgments: &'a [Rated]) -> Self {
+    pub fn of_study(study: Feed<'a>, judgments: &'a [Rated]) -> Self {
         let items = study.by_id();
         let rows = judgments
             .iter()
@@ -141,7 +141,7 @@ impl<'a> Export<'a> {
     }
 
     /// A study's complete reviews while nobody may know who answered.
-    pub fn of_blind(study: Study<'a>, reviews: &'a [Review]) -> Self {
+    pub fn of_blind(study: Feed<'a>, reviews: &'a [Review]) -> Self {
         let items = study.by_id();
         let rows = reviews.iter().map(|r| of_review(r, items.get(r.item.as_str()).copied())).collect();
         Self::new(Some(&study.plan.id), &study.plan.title, study.rubric, false, rows, names(study.plan))
@@ -196,7 +196,7 @@ impl<'a> Export<'a> {
     }
 }
 
-impl<'a> Study<'a> {
+impl<'a> Feed<'a> {
     fn by_id(&self) -> HashMap<&'a str, &'a Item> {
         self.items.iter().map(|item| (item.id.as_str(), item)).collect()
     }

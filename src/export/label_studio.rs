@@ -16,7 +16,6 @@
 
 use super::written::{File, Written, json};
 use super::{Export, Exported, Judged, apart, offsets};
-use crate::compare::Side;
 use crate::study::{Evidence, Showing, Verdict};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;

@@ -10,6 +10,8 @@ mod cell;
 mod csv;
 mod exported;
 mod fastchat;
+#[cfg(test)]
+mod fixture;
 mod jsonl;
 mod label_studio;
 mod llm_comparator;
@@ -20,14 +22,12 @@ mod promptfoo;
 mod ragas;
 mod read;
 #[cfg(test)]
-mod sample;
-#[cfg(test)]
 mod tests;
 mod trl;
 mod written;
 
-pub use exported::{Export, Exported, Given, Judged, Source, Study};
-pub use read::{read_csv, read_jsonl, read_judgments};
+pub use exported::{Export, Exported, Feed, Given, Judged, Source};
+pub use read::{Read, read_csv, read_jsonl, read_judgments};
 pub use written::{File, Written};
 
 use crate::fault::{Fault, Result};

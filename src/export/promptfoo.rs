@@ -173,6 +173,7 @@ fn component(row: &Exported<'_>, side: Side) -> Value {
     if !given.tags.is_empty() {
         reason.push_str(&format!("; {}", given.tags.join(", ")));
     }
+    let shown = ["left", "right"][side.index()];
     json!({
         "pass": score >= PASSES,
         "score": score,
@@ -184,7 +185,7 @@ fn component(row: &Exported<'_>, side: Side) -> Value {
             "annotator": row.annotator,
             "judged_at": row.at.to_string(),
             "seconds": row.seconds,
-            "shown": ["left", "right"][side.index()],
+            "shown": shown,
         },
     })
 }

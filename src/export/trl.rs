@@ -74,7 +74,7 @@ pub(super) fn sft(export: &Export<'_>, reference: bool) -> serde_json::Result<Wr
         let mut messages = row.messages(judged).into_owned();
         let side = if reference {
             let reference = judged.reference.ok_or(NO_REFERENCE)?;
-            if !seen.insert((row.corpus, row.question_id)) {
+            if !seen.insert((row.corpus.map(str::to_owned), row.question_id.map(str::to_owned))) {
                 return Ok(vec![]);
             }
             messages.push(said(&reference.answer));

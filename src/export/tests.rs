@@ -1,0 +1,314 @@
+use super::fixture::{Fixture, HOSTILE};
+use super::*;
+use crate::study::{Evidence, Marks, PassageSpan, Rated, Showing, Verdict};
+use crate::compare::Side;
+use clap::ValueEnum;
+use jiff::Timestamp;
+use proptest::prelude::*;
+use serde_json::Value;
+
+fn written(format: Format, export: &Export<'_>) -> Written {
+    write(format, export, Options::default()).expect("written")
+}
+
+fn text(file: &File) -> &str {
+    std::str::from_utf8(&file.bytes).expect("UTF-8")
+}
+
+fn lines(format: Format, export: &Export<'_>) -> Vec<Value> {
+    let written = written(format, export);
+    text(&written.files[0]).lines().map(|l| serde_json::from_str(l).expect("JSON")).collect()
+}
+
+/// The whole of an export: `tests/reference/exports.py` has the tools themselves read these very bytes.
+#[test]
+fn every_format_is_written_whole() {
+    let fixture = Fixture::new();
+    for format in Format::value_variants() {
+        let written = written(*format, &fixture.export());
+        for file in &written.files {
+            let name = format!("{}__{}", format.name(), file.name.replace('/', "_"));
+            insta::assert_snapshot!(name, text(file));
+        }
+        let left_out: Vec<String> = written.left_out.iter().map(|(why, n)| format!("{n} {why}")).collect();
+        if !left_out.is_empty() {
+            insta::assert_snapshot!(format!("{}__left_out", format.name()), left_out.join("\n"));
+        }
+    }
+}
+
+#[test]
+fn no_export_holds_what_a_terminal_would_obey() {
+    let fixture = Fixture::new();
+    for format in Format::value_variants() {
+        for file in &written(*format, &fixture.export()).files {
+            let bad = text(file).chars().find(|c| (c.is_control() && *c != '\n') || HOSTILE[..12].contains(*c) && !c.is_ascii());
+            assert_eq!(bad, None, "in {} of {}", file.name, format.name());
+        }
+    }
+}
+
+#[test]
+fn text_is_the_same_letter_for_letter_in_every_json() {
+    let fixture = Fixture::new();
+    let expected = &fixture.trials["i1"].answers[1].text;
+    for format in Format::value_variants() {
+        let written = written(*format, &fixture.export());
+        let file = &written.files[0];
+        let values: Vec<Value> = match serde_json::from_slice(&file.bytes) {
+            Ok(whole) => vec![whole],
+            Err(_) => text(file).lines().filter_map(|l| serde_json::from_str(l).ok()).collect(),
+        };
+        if values.is_empty() {
+            assert!(matches!(format, Format::Csv | Format::Markdown));
+            continue;
+        }
+        // A preference has the answer as rejected; only the better answers are in what is imitated.
+        let found = values.iter().any(|v| holds(v, expected));
+        assert_eq!(found, *format != Format::TrlSft, "{}", format.name());
+    }
+}
+
+fn holds(value: &Value, text: &str) -> bool {
+    match value {
+        Value::String(s) => s == text,
+        Value::Array(all) => all.iter().any(|v| holds(v, text)),
+        Value::Object(all) => all.values().any(|v| holds(v, text)),
+        _ => false,
+    }
+}
+
+#[test]
+fn ties_have_no_preference_and_of_two_bad_answers_neither_will_do() {
+    let fixture = Fixture::new();
+    let export = fixture.export();
+    let dpo = lines(Format::TrlDpo, &export);
+    let of = |all: &[Value]| -> Vec<(String, String, String)> {
+        let text = |v: &Value| v.as_str().expect("a text").to_owned();
+        all.iter().map(|v| (text(&v["item"]), text(&v["annotator"]), text(&v["contender"]))).collect()
+    };
+    let expected = [("i1", "ada", "plain"), ("i1", "=cy", "plain"), ("i2", "zoë", "gpt-4")];
+    assert_eq!(of(&dpo), expected.map(|(a, b, c)| (a.into(), b.into(), c.into())));
+    assert_eq!(dpo[0]["margin"], 3.0);
+    let kto = lines(Format::TrlKto, &export);
+    let labels = |item: &str, annotator: &str| -> Vec<bool> {
+        let of = kto.iter().filter(|v| v["item"] == item && v["annotator"] == annotator);
+        of.map(|v| v["label"].as_bool().expect("a label")).collect()
+    };
+    assert_eq!(labels("i1", "ada"), [true, false]);
+    assert_eq!(labels("i1", "zoë"), [true, true]);
+    assert_eq!(labels("i2", "ada"), [false, false]);
+    assert_eq!(labels("i3", "ada"), [false; 0], "a contender failed");
+}
+
+#[test]
+fn references_are_imitated_once_each_where_there_are_some() {
+    let fixture = Fixture::new();
+    let written = write(Format::TrlSft, &fixture.export(), Options { reference: true }).expect("written");
+    let lines: Vec<Value> =
+        text(&written.files[0]).lines().map(|l| serde_json::from_str(l).expect("JSON")).collect();
+    assert_eq!(lines.len(), 1);
+    let last = lines[0]["messages"].as_array().and_then(|m| m.last()).expect("a turn");
+    assert_eq!(last["content"], "Yeast's gas, held by gluten.");
+}
+
+#[test]
+fn a_swapped_showing_is_flipped_and_says_the_same_of_each_contender() {
+    let fixture = Fixture::new();
+    let written = written(Format::LlmComparator, &fixture.export());
+    assert_eq!(written.files.len(), 2, "a file for each pair");
+    let pairs: Vec<Value> =
+        written.files.iter().map(|f| serde_json::from_slice(&f.bytes).expect("JSON")).collect();
+    let with = |name: &str| pairs.iter().find(|p| p["models"][1]["name"] == name).expect("a file of it");
+    let example = &with("tuned-200")["examples"][0];
+    let raters = example["individual_rater_scores"].as_array().expect("raters");
+    let of: Vec<(bool, f64)> = raters
+        .iter()
+        .map(|r| (r["is_flipped"].as_bool().expect("a flag"), r["score"].as_f64().expect("a score")))
+        .collect();
+    assert_eq!(of, [(false, 1.0), (false, 0.0), (false, 1.0), (true, 1.0)]);
+    assert_eq!(example["score"], 0.75);
+    let other = &with("gpt-4")["examples"][0];
+    assert_eq!(other["output_text_a"], fixture.trials["i2"].answers[0].text, "A is the baseline");
+    assert_eq!(other["individual_rater_scores"][1]["score"], -1.0);
+    assert_eq!(other["individual_rater_scores"][1]["is_flipped"], true);
+}
+
+#[test]
+fn a_blind_study_leaves_only_without_names() {
+    let fixture = Fixture::new();
+    let reviews = fixture.reviews();
+    let export = Export::of_blind(fixture.feed(), &reviews);
+    for format in Format::value_variants() {
+        let found = write(*format, &export, Options::default());
+        if !format.can_be_blind() {
+            let refused = found.expect_err("refused").to_string();
+            assert!(refused.contains("juxta study unblind") && refused.contains(&format.name()), "{refused}");
+            continue;
+        }
+        let written = found.expect("written");
+        let text = text(&written.files[0]);
+        for name in ["plain", "tuned-200", "gpt-4", "prompt_tokens"] {
+            assert!(!text.contains(name), "{name} in {text}");
+        }
+        assert!(text.contains("Yeast makes gas"));
+        let refused = match format {
+            Format::Csv => read_csv(text, "x.csv"),
+            _ => read_jsonl(text, "x.jsonl"),
+        };
+        assert!(refused.expect_err("refused").to_string().contains("still blind"));
+    }
+}
+
+#[test]
+fn pseudonyms_are_the_same_everywhere_and_names_are_nowhere() {
+    let fixture = Fixture::new();
+    let mut export = fixture.export();
+    export.anonymise();
+    let of_ada = export.rows[0].annotator.clone().into_owned();
+    assert!(of_ada.starts_with("annotator-"));
+    for format in Format::value_variants() {
+        for file in &written(*format, &export).files {
+            let text = text(file);
+            for name in ["\"ada\"", "ada,", "zoë", "=cy", "_ada"] {
+                assert!(!text.contains(name), "{name} in {} of {}", file.name, format.name());
+            }
+        }
+    }
+    let mut fewer = Export::of_study(fixture.feed(), &fixture.judgments[..1]);
+    fewer.anonymise();
+    assert_eq!(fewer.rows[0].annotator, of_ada, "however few have judged");
+}
+
+#[test]
+fn our_own_exports_are_read_back() {
+    let fixture = Fixture::new();
+    for (format, read) in
+        [(Format::Csv, read_csv as fn(&str, &str) -> Result<Read>), (Format::Jsonl, read_jsonl)]
+    {
+        let written = written(format, &fixture.export());
+        let found = read(text(&written.files[0]), "x").expect("read");
+        assert_eq!(found, Read { judgments: fixture.judgments.clone(), passed_over: vec![] }, "{}", format.name());
+    }
+}
+
+fn rated() -> impl Strategy<Value = Rated> {
+    let name = "[a-z]{1,3}|\\p{Any}{1,6}";
+    let marks = || {
+        let criterion = "tags|answer|contender|[a-z][a-z0-9-]{0,6}";
+        let scores = prop::collection::btree_map(criterion, 1u8..10, 0..3);
+        let tags = prop::collection::vec("[a; =\\[\"]{0,3}|\\p{Any}{0,6}", 0..3);
+        (scores, tags).prop_map(|(scores, tags)| Marks { scores, tags })
+    };
+    let span = (1usize..9, 0usize..99, 0usize..99);
+    let support = prop::option::of(span.prop_map(|(passage, a, b)| PassageSpan { passage, range: (a, b) }));
+    let evidence = (any::<bool>(), 0usize..99, "\\p{Any}{0,6}", support).prop_map(|(left, at, tag, support)| {
+        Evidence { side: if left { Side::A } else { Side::B }, range: (at, at + 1), tag, support }
+    });
+    let who = (name, name, name, name).prop_filter("two contenders", |(_, _, a, b)| a != b);
+    let what = (marks(), marks(), prop::collection::vec(evidence, 0..3), "\\p{Any}{0,20}");
+    let flags = (any::<bool>(), any::<bool>(), 0usize..3, 0usize..4);
+    let when = (0i64..4_000_000_000_000, 0u32..1_000_000);
+    (who, what, flags, when).prop_map(|(who, what, flags, (at, milliseconds))| Rated {
+        item: "i".into(),
+        showing: if flags.0 { Showing::First } else { Showing::Swapped },
+        corpus: "c".into(),
+        question_id: who.0,
+        annotator: who.1,
+        at: Timestamp::from_millisecond(at).expect("a time"),
+        seconds: f64::from(milliseconds) / 1000.0,
+        contenders: [who.2, who.3],
+        baseline: [None, Some(0), Some(1)][flags.2],
+        ratings: [what.0, what.1],
+        verdict: [Verdict::A, Verdict::B, Verdict::Tie, Verdict::BothBad][flags.3],
+        evidence: what.2,
+        note: what.3,
+        flagged: flags.0,
+        reference_shown: flags.1,
+    })
+}
+
+proptest! {
+    #[test]
+    fn any_judgments_are_read_back(mut judgments in prop::collection::vec(rated(), 1..4)) {
+        let fixture = Fixture::new();
+        for (n, rated) in judgments.iter_mut().enumerate() {
+            rated.item = format!("item-{n}");
+        }
+        let export = Export::of_study(fixture.feed(), &judgments);
+        let csv = written(Format::Csv, &export);
+        prop_assert_eq!(&read_csv(text(&csv.files[0]), "x").expect("read").judgments, &judgments);
+        let jsonl = written(Format::Jsonl, &export);
+        prop_assert_eq!(&read_jsonl(text(&jsonl.files[0]), "x").expect("read").judgments, &judgments);
+    }
+
+    #[test]
+    fn no_file_makes_the_readers_panic(text in "[a-z_,\"\n{}\\[\\]:1-5']{0,80}|\\p{Any}{0,60}") {
+        let _ = read_csv(&text, "x");
+        let _ = read_jsonl(&text, "x");
+        let table = format!("annotator,contender_a,contender_b,verdict,question,accuracy_a,accuracy_b\n{text}");
+        let _ = read_csv(&table, "x");
+    }
+}
+
+#[test]
+fn a_table_made_elsewhere_is_read() {
+    let table = "\u{feff}annotator,question,contender_a,contender_b,verdict,accuracy_a,accuracy_b,tags_a\n\
+        ada,Why?,old,new,b,2,4,off topic; refused\n\
+        bo,Why?,new,old,tie,,,\n\
+        bo,How?,new,old,,,,\n";
+    let read = read_csv(table, "votes.csv").expect("read");
+    assert_eq!(read.judgments.len(), 2);
+    let [ada, bo] = &read.judgments[..] else { panic!("two") };
+    assert_eq!((ada.verdict, ada.ratings[1].scores["accuracy"]), (Verdict::B, 4));
+    assert_eq!(ada.ratings[0].tags, ["off topic", "refused"]);
+    assert_eq!((&ada.item, &bo.question_id), (&bo.item, &"Why?".to_owned()), "one item, whoever was left");
+    assert!(bo.ratings[0].scores.is_empty());
+    assert!(read.passed_over[0].to_string().starts_with("votes.csv:4: found a judgment without a verdict"));
+}
+
+#[test]
+fn the_lab_s_own_judgments_are_read() {
+    let line = |complete: &str| {
+        let trial: Value = serde_json::from_str(include_str!(
+            "../../tests/data/export/20261101T120000Z-00000001.json"
+        ))
+        .expect("JSON");
+        let judgment: Value = serde_json::from_str(complete).expect("JSON");
+        serde_json::json!({ "judgment": judgment, "trial": trial }).to_string()
+    };
+    let journal: Vec<&str> = include_str!("../../tests/data/export/ada.jsonl").lines().collect();
+    let both = format!("{}\n{}\n", line(journal[0]), line(journal[1]));
+    let read = read_jsonl(&both, "lab.jsonl").expect("read");
+    assert_eq!(read.judgments.len(), 1);
+    assert_eq!(read.judgments[0].contenders, ["reader", "reader-everyday"]);
+    assert_eq!(read.judgments[0].baseline, Some(0));
+    assert!(read.passed_over[0].to_string().contains("not complete"));
+}
+
+#[test]
+fn mistakes_in_judgments_are_told_by_line_and_column() {
+    let head = "annotator,question,contender_a,contender_b,verdict,accuracy_a,accuracy_b,seconds";
+    let told = |text: &str| read_csv(text, "v.csv").expect_err("refused").to_string();
+    let of = |line: &str| told(&format!("{head}\nada,q,x,y,a,1,2,3\n{line}\n"));
+    for (found, expected) in [
+        (of("bo,q,x,y,c,1,2,3"), "v.csv:3, verdict: found \"c\"; expected a, b, tie or both-bad."),
+        (of("bo,q,x,y,a,6.5,2,3"), "v.csv:3, accuracy_a: found \"6.5\"; expected a degree"),
+        (of("bo,q,x,y,a,0,2,3"), "v.csv:3, accuracy_a: found \"0\""),
+        (of("bo,q,x,y,a,1,2,NaN"), "v.csv:3: found seconds = NaN"),
+        (of("bo,q,x,x,a,1,2,3"), "\"x\" on both sides"),
+        (of(",q,x,y,a,1,2,3"), "v.csv:3, annotator: found \"\""),
+        (of("ada,q,x,y,b,1,2,3"), "v.csv:3: found a second judgment of "),
+        (of("bo,q,x"), "v.csv:3: found 3 cells, not 8"),
+        (told("a,b\n1,2\n"), "v.csv:1: found no column \"annotator\""),
+        (told("annotator,contender_a,contender_b,verdict\n"), "no column \"question\""),
+        (told(&format!("{head},late_a\n")), "\"late_a\" without \"late_b\""),
+        (told("a,a\n"), "a second column \"a\""),
+    ] {
+        assert!(found.contains(expected), "{expected:?} in {found:?}");
+    }
+    let told = |text: &str| read_jsonl(text, "v.jsonl").expect_err("refused").to_string();
+    assert!(told("\n{\"judgment\": 3}").contains("v.jsonl:2: found"), "{}", told("\n{\"judgment\": 3}"));
+    assert!(told("nonsense").contains("v.jsonl:1: found expected"));
+    assert!(read_judgments(std::path::Path::new("x.xlsx")).expect_err("refused").to_string().contains(".csv or .jsonl"));
+}
