@@ -318,8 +318,12 @@ fn of_rated<'a>(
 ) -> Exported<'a> {
     let trial = trials.get(&rated.item);
     let answers = [0, 1].map(|n| {
-        let name = rated.contenders[n].as_str();
-        trial.and_then(|t| t.answers.iter().find(|a| a.contender == name))
+        let trial = trial?;
+        match rated.baseline {
+            // Of a study's trials the baseline is A, whatever its model is called here.
+            Some(baseline) => Some(&trial.answers[usize::from(baseline != n)]),
+            None => trial.answers.iter().find(|a| a.contender == rated.contenders[n]),
+        }
     });
     Exported {
         source: Source::Rated(rated),

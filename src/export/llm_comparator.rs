@@ -10,6 +10,7 @@
 //! | `examples[].tags` | the corpus |
 //! | `examples[].score` | the mean over the raters: 1 where A is better, −1 where B is, 0 for a tie and for both bad (their scale ends at ±1.5, "much better", which nobody was asked) |
 //! | `examples[].individual_rater_scores[]` | one for each judgment: `score`, `rating_label`, `is_flipped` (B was shown left), `rationale` (the note), `custom_fields` |
+//! | `examples[].rationale_list` | empty: its own program summarises rationales |
 //! | `examples[].custom_fields` | degrees as their means over the raters, `[A, B]` |
 //!
 //! It knows two models a file: a study with more contenders becomes a file for each pair.
@@ -99,6 +100,7 @@ fn example(export: &Export<'_>, rows: &[&Exported<'_>]) -> Option<Value> {
         "output_text_b": judged.texts[a.other().index()],
         "score": mean(&scores),
         "individual_rater_scores": rows.iter().map(|row| rater(row)).collect::<Vec<_>>(),
+        "rationale_list": [],
         "custom_fields": fields,
     }))
 }

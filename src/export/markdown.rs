@@ -24,7 +24,7 @@ fn report(export: &Export<'_>, to: &mut String) -> fmt::Result {
     match export.study {
         Some(study) => writeln!(
             to,
-            "{} Study {}; A was shown left, B right.\n",
+            "{} A was shown left, B right. Study {}.\n",
             scales(export),
             escaped(study)
         )?,
