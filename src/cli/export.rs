@@ -1,17 +1,20 @@
 //! `juxta export`: judgments leave the lab.
 
 use super::out;
-use crate::export::{self, Export, Format, Options};
+use crate::export::{self, Export, Feed, Format, Options};
 use crate::fault::Fault;
 use crate::lab::Lab;
-use crate::study::{self, Rubric};
+use crate::study::{self, Rubric, Study};
 use crate::text::one_line;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 /// What to export, and where to.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
+    /// A study's folder; the lab's own judgments if left out.
+    dir: Option<PathBuf>,
     /// The format.
     #[arg(long, value_enum)]
     format: Format,
@@ -27,7 +30,14 @@ pub(super) struct Args {
     reference: bool,
 }
 
-pub(super) fn run(lab: &Lab, args: &Args) -> anyhow::Result<()> {
+pub(super) fn run(data_dir: Option<&Path>, args: &Args) -> anyhow::Result<()> {
+    match &args.dir {
+        None => of_lab(&Lab::open(data_dir)?, args),
+        Some(dir) => of_study(&Study::open(dir)?, args),
+    }
+}
+
+fn of_lab(lab: &Lab, args: &Args) -> anyhow::Result<()> {
     let (judgments, problems) = study::all_current(&lab.paths.journals())?;
     let (trials, faults) = lab.trials.all()?;
     for problem in problems.iter().map(|p| &p.0).chain(&faults) {
@@ -35,6 +45,40 @@ pub(super) fn run(lab: &Lab, args: &Args) -> anyhow::Result<()> {
     }
     let rubric = Rubric::of(&lab.settings.rubric);
     put(Export::of_lab(&judgments, &trials, &rubric), args)
+}
+
+fn of_study(study: &Study, args: &Args) -> anyhow::Result<()> {
+    let (mut reviews, faults) = study.reviews()?;
+    faults.iter().for_each(|fault| out::remark(&fault.to_string()));
+    let recorded = reviews.len();
+    reviews.retain(|review| review.is_complete(study.rubric().ids()));
+    if reviews.len() < recorded {
+        out::remark(&format!("left out: {} reviews that are skipped or not complete", recorded - reviews.len()));
+    }
+    let ids: BTreeSet<&str> = reviews.iter().map(|r| r.item.as_str()).collect();
+    let mut items = Vec::new();
+    for id in &ids {
+        match study.item(id) {
+            Ok(item) => items.push(item),
+            Err(error) => out::remark(&error.to_string()),
+        }
+    }
+    let mut trials = BTreeMap::new();
+    let unblinded = study.is_unblinded()?;
+    if unblinded {
+        for id in &ids {
+            match study.trial(id) {
+                Ok(trial) => drop(trials.insert((*id).to_owned(), trial)),
+                Err(error) => out::remark(&error.to_string()),
+            }
+        }
+    }
+    let feed = Feed { plan: study.plan(), rubric: study.rubric(), items: &items, trials: &trials };
+    if unblinded {
+        let judgments = study.rated()?;
+        return put(Export::of_study(feed, &judgments), args);
+    }
+    put(Export::of_blind(feed, &reviews), args)
 }
 
 /// Writes an export where it was asked for.

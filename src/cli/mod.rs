@@ -52,10 +52,10 @@ enum Command {
     /// List, check and measure corpora.
     #[command(subcommand)]
     Corpus(corpus::Command),
-    /// List and measure models.
+    /// List and measure models, and add recorded answers as one.
     #[command(subcommand)]
     Model(model::Command),
-    /// Export judgments with their trials.
+    /// Export judgments: the lab's own, or a study's.
     Export(export::Args),
     /// Fine-tune a model on a corpus's training questions.
     Finetune(Box<finetune::Args>),
@@ -128,7 +128,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Some(Command::Search(args)) => search::run(&Lab::open(data_dir)?, &args),
         Some(Command::Corpus(command)) => corpus::run(data_dir, &command),
         Some(Command::Model(command)) => model::run(data_dir, &command),
-        Some(Command::Export(args)) => export::run(&Lab::open(data_dir)?, &args),
+        Some(Command::Export(args)) => export::run(data_dir, &args),
         Some(Command::Finetune(args)) => finetune::run(&Lab::open(data_dir)?, &args),
         Some(Command::Study(command)) => study::run(data_dir, &command),
         Some(Command::Paths) => paths(&Paths::find(data_dir)?),

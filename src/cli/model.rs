@@ -1,11 +1,14 @@
-//! `juxta model`: list, and `eval`, which has a file of its own.
+//! `juxta model`: list, add, and `eval`, which has a file of its own.
 
 use super::{evaluate, out};
-use crate::generate::Registry;
+use crate::corpus::{Question, Split};
+use crate::fault::Fault;
+use crate::generate::{Columns, Recording, Registry};
 use crate::lab::Lab;
 use crate::text::one_line;
+use std::collections::BTreeSet;
 use std::fmt::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
@@ -17,12 +20,37 @@ pub(super) enum Command {
     },
     /// Measure models on the corpora's test questions: answers, citations, abstentions, each with its interval.
     Eval(evaluate::Args),
+    /// Make answers that were recorded elsewhere a contender.
+    Add(Add),
+}
+
+/// What to add.
+#[derive(Debug, clap::Args)]
+pub(super) struct Add {
+    /// What it is called from now on.
+    name: String,
+    /// The answers: a table (.csv) or JSON Lines (.jsonl).
+    #[arg(long, value_name = "FILE")]
+    recorded: PathBuf,
+    /// The corpus whose questions they are to: needed where the file has the questions' ids alone.
+    #[arg(long, value_name = "ID")]
+    corpus: Option<String>,
+    /// The column or field of the question.
+    #[arg(long, value_name = "COLUMN", default_value = "question")]
+    question_column: String,
+    /// The column or field of the question's id.
+    #[arg(long, value_name = "COLUMN", default_value = "question_id")]
+    id_column: String,
+    /// The column or field of the answer.
+    #[arg(long, value_name = "COLUMN", default_value = "answer")]
+    answer_column: String,
 }
 
 pub(super) fn run(data_dir: Option<&Path>, command: &Command) -> anyhow::Result<()> {
     match command {
         Command::List { json } => list(&Lab::open(data_dir)?.models.registry(), *json),
         Command::Eval(args) => evaluate::run(&Lab::open(data_dir)?, args),
+        Command::Add(args) => add(&Lab::open(data_dir)?, args),
     }
 }
 
@@ -45,4 +73,63 @@ fn list(registry: &Registry, json: bool) -> anyhow::Result<()> {
         let _ = writeln!(text, "\n{}", out::indented(c.description.as_deref().unwrap_or(&c.title)));
     }
     out::text(&text)
+}
+
+/// How many of a kind are named before the rest is counted.
+const NAMED: usize = 5;
+
+fn add(lab: &Lab, args: &Add) -> anyhow::Result<()> {
+    let plain = |c: char| c.is_alphanumeric() || "-_.".contains(c);
+    if args.name.is_empty() || args.name.starts_with('.') || !args.name.chars().all(plain) {
+        return Err(Fault::new("NAME", format!("{:?}", args.name))
+            .expected("letters, digits, hyphens, dots and underscores")
+            .next("Choose another name: it becomes a folder's.")
+            .into());
+    }
+    if let Some(taken) = lab.models.registry().contenders.iter().find(|c| c.name == args.name) {
+        return Err(Fault::new(taken.place(), format!("a model called {}", args.name))
+            .expected("a new name")
+            .next("Choose another one.")
+            .into());
+    }
+    let questions: Vec<Question> = match &args.corpus {
+        Some(id) => lab.corpus(Some(id))?.read()?.questions,
+        None => Vec::new(),
+    };
+    let known = |id: &str| questions.iter().find(|q| q.id == id).map(|q| q.question.clone());
+    let columns = Columns {
+        question: args.question_column.clone(),
+        question_id: args.id_column.clone(),
+        answer: args.answer_column.clone(),
+    };
+    let recording = Recording::read(&args.recorded, &columns, &known)?;
+    let folder = lab.paths.models().join(&args.name);
+    recording.keep(&folder)?;
+    out::text(&format!("{} answers, in {}\n", recording.len(), folder.display()))?;
+    for (what, which) in [
+        ("said again, the same", &recording.repeated),
+        ("said again, otherwise: the first answer stands", &recording.contradicted),
+        ("an id that no question has", &recording.unknown),
+        ("no answer", &recording.empty),
+    ] {
+        tell(what, which);
+    }
+    // Of the splits that are answered at all: whoever recorded answers to test questions has none for training.
+    let (answered, missed): (Vec<&Question>, Vec<&Question>) =
+        questions.iter().partition(|q| recording.answers(&q.question));
+    let splits: BTreeSet<Split> = answered.iter().map(|q| q.split).collect();
+    let missed: Vec<String> =
+        missed.into_iter().filter(|q| splits.contains(&q.split)).map(|q| q.id.clone()).collect();
+    tell("a question of the corpus without an answer", &missed);
+    Ok(())
+}
+
+fn tell(what: &str, which: &[String]) {
+    if which.is_empty() {
+        return;
+    }
+    let more = which.len().saturating_sub(NAMED);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let named = which[..which.len().min(NAMED)].join("; ");
+    out::remark(&format!("{} × {what}: {named}{more}", which.len()));
 }

@@ -203,7 +203,9 @@ impl<'a> Feed<'a> {
 }
 
 fn names(plan: &Plan) -> Names {
-    Names::new(&format!("juxta study {} {}", plan.id, plan.seed), plan.annotators.iter().map(String::as_str))
+    // A place that nobody has taken yet is no name.
+    let people = plan.annotators.iter().map(String::as_str).filter(|name| !name.starts_with("reviewer-"));
+    Names::new(&format!("juxta study {} {}", plan.id, plan.seed), people)
 }
 
 impl<'a> Exported<'a> {

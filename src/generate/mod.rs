@@ -3,7 +3,7 @@
 //! The way in: [`Registry::discover`] → [`Contender`] → [`Model::load`] → [`Model::render`] →
 //! [`Model::generate`]. Runs models of the llama architecture on the CPU through candle: Hugging Face folders in
 //! f32 (with PEFT adapters merged in), and GGUF files as they are quantised. Whatever the engines would get wrong
-//! or ignore is refused by its name, before gigabytes are read.
+//! or ignore is refused by its name, before gigabytes are read. Answers that were recorded elsewhere are a contender too.
 //!
 //! Knows nothing of retrieval, corpora or the terminal.
 
@@ -16,6 +16,8 @@ mod config;
 mod gguf;
 mod identity;
 mod model;
+mod network;
+mod recorded;
 mod registry;
 mod sampling;
 mod source;
@@ -28,6 +30,7 @@ pub use codec::Codec;
 pub use config::{LARGEST_WINDOW, Shape};
 pub use identity::identity;
 pub use model::{Facts, Model};
+pub use recorded::{Columns, RECORDED, Recording};
 pub use registry::{Contender, Kind, Registry};
 pub use sampling::{Draw, Mode, Penalty, Sampling};
 pub use weights::Weights;

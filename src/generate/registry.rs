@@ -5,6 +5,7 @@ use super::adapter;
 use super::card::{CARD, Card, TrainedOn};
 use super::config::Shape;
 use super::gguf;
+use super::recorded::RECORDED;
 use crate::fault::{Error, Fault, Result};
 use crate::folder::Folder;
 use serde::Serialize;
@@ -58,6 +59,8 @@ pub enum Kind {
     },
     /// A GGUF file.
     Gguf,
+    /// Answers that were recorded elsewhere: see [`super::Recording`].
+    Recorded,
 }
 
 impl Kind {
@@ -65,7 +68,7 @@ impl Kind {
     pub fn base(&self) -> Option<&str> {
         match self {
             Self::Adapter { base } | Self::Full { base } => Some(base),
-            Self::Base | Self::Gguf => None,
+            Self::Base | Self::Gguf | Self::Recorded => None,
         }
     }
 
@@ -83,6 +86,7 @@ impl fmt::Display for Kind {
             Self::Adapter { base } => write!(f, "adapter of {base}"),
             Self::Full { base } => write!(f, "fine-tuned from {base}"),
             Self::Gguf => write!(f, "GGUF"),
+            Self::Recorded => write!(f, "recorded answers"),
         }
     }
 }
@@ -261,6 +265,9 @@ fn at(path: &Path) -> Result<Vec<Contender>> {
 
 /// The models in a folder: one, or each GGUF file in it.
 fn read(folder: &Folder) -> Result<Vec<Contender>> {
+    if folder.has(RECORDED) {
+        return Ok(vec![with_card(folder, Card::read(folder)?, Kind::Recorded, None, None)]);
+    }
     if folder.has(adapter::CONFIG) {
         let base = adapter::base_of(folder)?;
         return Ok(vec![with_card(folder, Card::read(folder)?, Kind::Adapter { base }, None, None)]);

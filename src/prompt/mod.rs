@@ -5,5 +5,5 @@ mod pack;
 mod template;
 
 pub use message::{Message, Role};
-pub use pack::{ABSTENTION, INSTRUCTION, Packed, messages, pack};
+pub use pack::{ABSTENTION, INSTRUCTION, Packed, messages, pack, question};
 pub use template::Template;

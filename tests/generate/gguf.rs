@@ -260,10 +260,10 @@ fn a_file_brings_its_tokenizer_template_and_window() {
     let prompt = model.render(&[message]).expect("renders");
     assert_eq!(prompt, "<s>ab é");
     // The first token that the file asks for is there once, whether the template writes it or not.
-    let ids = model.codec().encode_prompt(&prompt).expect("encodes");
+    let ids = model.codec().expect("a network").encode_prompt(&prompt).expect("encodes");
     assert_eq!(ids[..2], [1, 259]);
-    assert_eq!(model.codec().encode_prompt("ab é").expect("encodes"), ids);
-    assert_eq!(model.codec().decode(&ids).expect("decodes"), "ab é");
+    assert_eq!(model.codec().expect("a network").encode_prompt("ab é").expect("encodes"), ids);
+    assert_eq!(model.codec().expect("a network").decode(&ids).expect("decodes"), "ab é");
     let ask = || model.generate(&prompt, &Sampling::default(), &Cancel::new(), &mut |_| {}).expect("answers");
     let (one, two) = (ask(), ask());
     assert_eq!((one.text, one.tokens), (two.text, two.tokens));
@@ -388,8 +388,8 @@ fn a_real_file_agrees_with_transformers() {
         assert!(off < 1e-4, "off by {off} after {n} tokens");
     }
     let text = "Hello wörld\n  two  spaces 🦙";
-    let ids = model.codec().encode(text).expect("encodes");
-    assert_eq!(model.codec().decode(&ids).expect("decodes"), text);
+    let ids = model.codec().expect("a network").encode(text).expect("encodes");
+    assert_eq!(model.codec().expect("a network").decode(&ids).expect("decodes"), text);
     let completion =
         model.generate("Hello", &Sampling::default(), &Cancel::new(), &mut |_| {}).expect("answers");
     assert_eq!(completion.prompt_tokens, 2, "the first token and one word");
