@@ -159,6 +159,9 @@ fn hostile_arguments_are_told_harmless() {
         &["ask", "x", "--pair", &pair],
         &["ask", "x", "--seed", &h],
         &["export", "--format", &h],
+        &["export", &h, "--format", "csv"],
+        &["model", "add", &h, "--recorded", &h],
+        &["model", "add", "x", "--recorded", &h],
         &["search", "x", &format!("--{h}")],
         &[&h],
     ] {

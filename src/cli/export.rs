@@ -53,7 +53,10 @@ fn of_study(study: &Study, args: &Args) -> anyhow::Result<()> {
     let recorded = reviews.len();
     reviews.retain(|review| review.is_complete(study.rubric().ids()));
     if reviews.len() < recorded {
-        out::remark(&format!("left out: {} reviews that are skipped or not complete", recorded - reviews.len()));
+        out::remark(&format!(
+            "left out: {} reviews that are skipped or not complete",
+            recorded - reviews.len()
+        ));
     }
     let ids: BTreeSet<&str> = reviews.iter().map(|r| r.item.as_str()).collect();
     let mut items = Vec::new();

@@ -182,7 +182,12 @@ fn settings(export: &Export<'_>) -> Value {
         let settings = json!({
             "type": "multi_label_selection", "options": tags, "visible_options": null, "options_order": "natural",
         });
-        questions.push(question(&format!("tags-{side}"), &format!("Wrong with the {title}"), false, &settings));
+        questions.push(question(
+            &format!("tags-{side}"),
+            &format!("Wrong with the {title}"),
+            false,
+            &settings,
+        ));
         let settings = json!({
             "type": "span", "field": format!("answer_{side}"), "options": tags, "visible_options": null,
             "allow_overlapping": true,
@@ -191,7 +196,8 @@ fn settings(export: &Export<'_>) -> Value {
         questions.push(question(&format!("evidence-{side}"), &title, false, &settings));
     }
     let verdicts = [("a", "left"), ("b", "right"), ("tie", "tie"), ("both-bad", "both bad")];
-    let options: Vec<Value> = verdicts.iter().map(|(value, text)| json!({ "value": value, "text": text })).collect();
+    let options: Vec<Value> =
+        verdicts.iter().map(|(value, text)| json!({ "value": value, "text": text })).collect();
     let settings = json!({ "type": "label_selection", "options": options, "visible_options": null });
     questions.push(question("verdict", "Which answer is better?", true, &settings));
     questions.push(question("note", "Note", false, &json!({ "type": "text", "use_markdown": false })));

@@ -18,7 +18,8 @@ pub(super) fn write(export: &Export<'_>) -> io::Result<Written> {
     let criteria = export.criteria_used();
     table.write_record(head(export, &criteria))?;
     for row in &export.rows {
-        let cells = if export.study.is_some() { of_study(export, row, &criteria) } else { of_lab(row, &criteria) };
+        let cells =
+            if export.study.is_some() { of_study(export, row, &criteria) } else { of_lab(row, &criteria) };
         table.write_record(cells)?;
     }
     let bytes = table.into_inner().map_err(|e| e.into_error())?;
@@ -29,25 +30,50 @@ fn head(export: &Export<'_>, criteria: &[&str]) -> Cells {
     let (first, last): (&[&str], &[&str]) = if export.study.is_some() {
         (
             &[
-                "study", "item", "showing", "corpus", "question_id", "question", "annotator", "judged_at", "seconds",
-                "contender_a", "contender_b", "baseline",
+                "study",
+                "item",
+                "showing",
+                "corpus",
+                "question_id",
+                "question",
+                "annotator",
+                "judged_at",
+                "seconds",
+                "contender_a",
+                "contender_b",
+                "baseline",
             ],
             &[
-                "verdict", "flagged", "reference_shown", "evidence", "note", "answer_a", "answer_b", "reference",
+                "verdict",
+                "flagged",
+                "reference_shown",
+                "evidence",
+                "note",
+                "answer_a",
+                "answer_b",
+                "reference",
                 "passages",
             ],
         )
     } else {
         (
             &[
-                "trial", "asked_at", "corpus", "question", "annotator", "judged_at", "seconds", "contender_a",
+                "trial",
+                "asked_at",
+                "corpus",
+                "question",
+                "annotator",
+                "judged_at",
+                "seconds",
+                "contender_a",
                 "contender_b",
             ],
             &["verdict", "note", "answer_a", "answer_b", "passages"],
         )
     };
     let of_side = |side: &str| {
-        let mut columns: Cells = criteria.iter().map(|c| format!("{}_{side}", apart(c, &OF_A_SIDE))).collect();
+        let mut columns: Cells =
+            criteria.iter().map(|c| format!("{}_{side}", apart(c, &OF_A_SIDE))).collect();
         columns.push(format!("tags_{side}"));
         columns
     };

@@ -224,10 +224,9 @@ impl<'a> Exported<'a> {
     pub fn messages(&self, judged: &Judged<'a>) -> Cow<'a, [Message]> {
         match judged.trial {
             Some(trial) => Cow::Borrowed(&trial.rerun.messages),
-            None => Cow::Owned(vec![Message {
-                role: prompt::Role::User,
-                content: judged.question.to_owned(),
-            }]),
+            None => {
+                Cow::Owned(vec![Message { role: prompt::Role::User, content: judged.question.to_owned() }])
+            }
         }
     }
 

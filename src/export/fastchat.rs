@@ -45,67 +45,75 @@ const RENAMED: [&str; 10] = [
 
 /// As the arena logs them.
 pub(super) fn votes(export: &Export<'_>) -> serde_json::Result<Written> {
-    each(export, |all| Ok(File::main("fastchat-conv.json", json_lines(all)?)), |row, judged, verdict| {
-        let kind = match verdict {
-            Verdict::A => "leftvote",
-            Verdict::B => "rightvote",
-            Verdict::Tie => "tievote",
-            Verdict::BothBad => "bothbad_vote",
-        };
-        let state = |side: Side| {
+    each(
+        export,
+        |all| Ok(File::main("fastchat-conv.json", json_lines(all)?)),
+        |row, judged, verdict| {
+            let kind = match verdict {
+                Verdict::A => "leftvote",
+                Verdict::B => "rightvote",
+                Verdict::Tie => "tievote",
+                Verdict::BothBad => "bothbad_vote",
+            };
+            let state = |side: Side| {
+                json!({
+                    "template_name": "juxta",
+                    "system_message": "",
+                    "roles": ["user", "assistant"],
+                    "messages": [["user", judged.question], ["assistant", judged.texts[side.index()]]],
+                    "offset": 0,
+                    "conv_id": conversation(row, side),
+                    "model_name": model(row, side),
+                })
+            };
             json!({
-                "template_name": "juxta",
-                "system_message": "",
-                "roles": ["user", "assistant"],
-                "messages": [["user", judged.question], ["assistant", judged.texts[side.index()]]],
-                "offset": 0,
-                "conv_id": conversation(row, side),
-                "model_name": model(row, side),
+                "tstamp": seconds(row),
+                "type": kind,
+                "models": ["", ""],
+                "states": Side::BOTH.map(state),
+                "ip": row.annotator,
             })
-        };
-        json!({
-            "tstamp": seconds(row),
-            "type": kind,
-            "models": ["", ""],
-            "states": Side::BOTH.map(state),
-            "ip": row.annotator,
-        })
-    })
+        },
+    )
 }
 
 /// As the cleaning leaves them.
 pub(super) fn battles(export: &Export<'_>) -> serde_json::Result<Written> {
-    each(export, |all| Ok(File::main("fastchat-battles.json", json(&all)?)), |row, judged, verdict| {
-        let winner = match verdict {
-            Verdict::A => "model_a",
-            Verdict::B => "model_b",
-            Verdict::Tie => "tie",
-            Verdict::BothBad => "tie (bothbad)",
-        };
-        let turns = |side: Side| {
-            let answer = judged.answers[side.index()];
-            let question_tokens = answer.map(|a| a.prompt_tokens).unwrap_or_default();
-            let answer_tokens = answer.map(|a| a.tokens).unwrap_or_default();
-            json!([
-                { "role": "user", "content": judged.question, "num_tokens": question_tokens },
-                { "role": "assistant", "content": judged.texts[side.index()], "num_tokens": answer_tokens },
-            ])
-        };
-        json!({
-            "question_id": conversation(row, Side::A),
-            "model_a": model(row, Side::A),
-            "model_b": model(row, Side::B),
-            "winner": winner,
-            "judge": format!("arena_user_{}", row.annotator),
-            "conversation_a": turns(Side::A),
-            "conversation_b": turns(Side::B),
-            "turn": 1,
-            "anony": true,
-            // What its detection says where it finds none.
-            "language": "unknown",
-            "tstamp": seconds(row),
-        })
-    })
+    each(
+        export,
+        |all| Ok(File::main("fastchat-battles.json", json(&all)?)),
+        |row, judged, verdict| {
+            let winner = match verdict {
+                Verdict::A => "model_a",
+                Verdict::B => "model_b",
+                Verdict::Tie => "tie",
+                Verdict::BothBad => "tie (bothbad)",
+            };
+            let turns = |side: Side| {
+                let answer = judged.answers[side.index()];
+                let question_tokens = answer.map(|a| a.prompt_tokens).unwrap_or_default();
+                let answer_tokens = answer.map(|a| a.tokens).unwrap_or_default();
+                json!([
+                    { "role": "user", "content": judged.question, "num_tokens": question_tokens },
+                    { "role": "assistant", "content": judged.texts[side.index()], "num_tokens": answer_tokens },
+                ])
+            };
+            json!({
+                "question_id": conversation(row, Side::A),
+                "model_a": model(row, Side::A),
+                "model_b": model(row, Side::B),
+                "winner": winner,
+                "judge": format!("arena_user_{}", row.annotator),
+                "conversation_a": turns(Side::A),
+                "conversation_b": turns(Side::B),
+                "turn": 1,
+                "anony": true,
+                // What its detection says where it finds none.
+                "language": "unknown",
+                "tstamp": seconds(row),
+            })
+        },
+    )
 }
 
 fn each(

@@ -187,7 +187,10 @@ fn config(export: &Export<'_>) -> String {
         "<Paragraphs name=\"passages\" value=\"$similar_docs\" nameKey=\"id\" textKey=\"body\" layout=\"dialogue\"/>"
             .into(),
     );
-    line("<ParagraphLabels name=\"support\" toName=\"passages\"><Label value=\"support\"/></ParagraphLabels>".into());
+    line(
+        "<ParagraphLabels name=\"support\" toName=\"passages\"><Label value=\"support\"/></ParagraphLabels>"
+            .into(),
+    );
     line(header("Reference answer"));
     line("<Text name=\"reference\" value=\"$reference\"/>".into());
     for (side, title) in [(1, "Left answer"), (2, "Right answer")] {
@@ -205,7 +208,9 @@ fn config(export: &Export<'_>) -> String {
             let highest = criterion.map_or(u8::MAX, crate::study::Criterion::highest);
             line(format!("<Rating name={name} toName=\"answer{side}\" maxRating=\"{highest}\"/>"));
         }
-        line(format!("<Choices name=\"tags{side}\" toName=\"answer{side}\" choice=\"multiple\" showInline=\"true\">"));
+        line(format!(
+            "<Choices name=\"tags{side}\" toName=\"answer{side}\" choice=\"multiple\" showInline=\"true\">"
+        ));
         for tag in &export.tags {
             line(format!("  <Choice value={}/>", quoted(tag)));
         }

@@ -26,9 +26,9 @@ pub(super) fn write(export: &Export<'_>) -> serde_json::Result<Written> {
     let mut written = Written::default();
     let mut pairs: BTreeMap<[&str; 2], BTreeMap<&str, Vec<&Exported<'_>>>> = BTreeMap::new();
     for row in &export.rows {
-        let names = row.first().and_then(|a| {
-            Some([row.sides[a.index()].contender?, row.sides[a.other().index()].contender?])
-        });
+        let names = row
+            .first()
+            .and_then(|a| Some([row.sides[a.index()].contender?, row.sides[a.other().index()].contender?]));
         match (names, &row.judged) {
             (Some(names), Some(_)) => pairs.entry(names).or_default().entry(row.item).or_default().push(row),
             _ => written.leave_out("judgments whose trial is missing"),
@@ -71,9 +71,12 @@ fn example(export: &Export<'_>, rows: &[&Exported<'_>]) -> Option<Value> {
     let scores: Vec<f64> = rows.iter().filter_map(|row| score(row)).collect();
     let mut fields = Map::new();
     for id in export.criteria_used() {
-        fields.insert(apart(id, &FIELDS), json!(of_both(rows, |row, side| {
-            row.sides[side.index()].scores.get(id).map(|d| f64::from(*d))
-        })));
+        fields.insert(
+            apart(id, &FIELDS),
+            json!(of_both(rows, |row, side| {
+                row.sides[side.index()].scores.get(id).map(|d| f64::from(*d))
+            })),
+        );
     }
     let tags = [true, false].map(|is_a| {
         let mut all: Vec<&str> = Vec::new();
@@ -131,7 +134,8 @@ fn score(row: &Exported<'_>) -> Option<f64> {
 /// The mean of a figure over those who gave it, for A and for B.
 fn of_both(rows: &[&Exported<'_>], figure: impl Fn(&Exported<'_>, Side) -> Option<f64>) -> [Option<f64>; 2] {
     [true, false].map(|is_a| {
-        let of_row = |row: &&Exported<'_>| figure(row, row.first().map(|a| if is_a { a } else { a.other() })?);
+        let of_row =
+            |row: &&Exported<'_>| figure(row, row.first().map(|a| if is_a { a } else { a.other() })?);
         mean(&rows.iter().filter_map(of_row).collect::<Vec<_>>())
     })
 }
@@ -156,5 +160,8 @@ fn schema(export: &Export<'_>) -> Vec<Value> {
 
 /// A name that can be part of a file's.
 fn plain(name: &str) -> String {
-    name.chars().map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' }).take(60).collect()
+    name.chars()
+        .map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' })
+        .take(60)
+        .collect()
 }

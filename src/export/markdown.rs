@@ -22,12 +22,9 @@ fn report(export: &Export<'_>, to: &mut String) -> fmt::Result {
     let criteria = criteria(export);
     let names: Vec<&str> = criteria.iter().map(|(_, name)| name.as_str()).collect();
     match export.study {
-        Some(study) => writeln!(
-            to,
-            "{} A was shown left, B right. Study {}.\n",
-            scales(export),
-            escaped(study)
-        )?,
+        Some(study) => {
+            writeln!(to, "{} A was shown left, B right. Study {}.\n", scales(export), escaped(study))?
+        }
         None => writeln!(to, "{} A is the baseline, B the fine-tuned model.\n", scales(export))?,
     }
     write!(to, "| question | annotator |")?;

@@ -11,6 +11,7 @@ mod csv;
 mod exported;
 mod fastchat;
 #[cfg(test)]
+#[path = "../../tests/support/export.rs"]
 mod fixture;
 mod jsonl;
 mod label_studio;

@@ -10,7 +10,11 @@ pub(super) fn utf16(text: &str, (start, end): (usize, usize)) -> Option<(usize, 
     counted(text, (start, end), |part| part.encode_utf16().count())
 }
 
-fn counted(text: &str, (start, end): (usize, usize), count: impl Fn(&str) -> usize) -> Option<(usize, usize)> {
+fn counted(
+    text: &str,
+    (start, end): (usize, usize),
+    count: impl Fn(&str) -> usize,
+) -> Option<(usize, usize)> {
     let (before, within) = (text.get(..start)?, text.get(start..end)?);
     Some((count(before), count(before) + count(within)))
 }
@@ -25,6 +29,9 @@ mod tests {
         assert_eq!(code_points(text, (2, 6)), Some((1, 2)));
         assert_eq!(utf16(text, (2, 6)), Some((1, 3)));
         assert_eq!(utf16(text, (6, 12)), Some((3, 9)));
-        assert_eq!((code_points(text, (1, 2)), utf16(text, (0, 99)), utf16(text, (6, 2))), (None, None, None));
+        assert_eq!(
+            (code_points(text, (1, 2)), utf16(text, (0, 99)), utf16(text, (6, 2))),
+            (None, None, None)
+        );
     }
 }

@@ -97,7 +97,9 @@ pub fn read_csv(text: &str, place: &str) -> Result<Read> {
 
 fn unplaced(error: &csv::Error) -> String {
     match error.kind() {
-        csv::ErrorKind::UnequalLengths { expected_len, len, .. } => format!("{len} cells, not {expected_len}"),
+        csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
+            format!("{len} cells, not {expected_len}")
+        }
         _ => error.to_string(),
     }
 }
@@ -225,7 +227,9 @@ impl Columns {
         }
         let needed = ["annotator", "contender_a", "contender_b", "verdict"];
         let asked = by_name.contains_key("question_id") || by_name.contains_key("question");
-        if let Some(missing) = needed.into_iter().find(|n| !by_name.contains_key(*n)).or((!asked).then_some("question")) {
+        if let Some(missing) =
+            needed.into_iter().find(|n| !by_name.contains_key(*n)).or((!asked).then_some("question"))
+        {
             return Err(Fault::new(&place, format!("no column {missing:?}"))
                 .expected(format!("the columns {} and question_id or question", needed.join(", ")))
                 .next("Name the columns so in the first line; A is what was shown left.")
@@ -271,7 +275,13 @@ impl Row<'_> {
     }
 
     /// What a cell says, or `otherwise` where it is empty or there is none.
-    fn parsed<T>(&self, column: &str, otherwise: T, expected: &str, parse: impl Fn(&str) -> Option<T>) -> Result<T> {
+    fn parsed<T>(
+        &self,
+        column: &str,
+        otherwise: T,
+        expected: &str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Result<T> {
         match self.raw(column).trim() {
             "" => Ok(otherwise),
             cell => parse(cell).ok_or_else(|| self.refuse(column, expected).into()),
@@ -339,9 +349,12 @@ impl Row<'_> {
             corpus,
             question_id,
             annotator,
-            at: self.parsed("judged_at", Timestamp::UNIX_EPOCH, "a time like 2026-11-20T12:00:00Z", |cell| {
-                cell.parse().ok()
-            })?,
+            at: self.parsed(
+                "judged_at",
+                Timestamp::UNIX_EPOCH,
+                "a time like 2026-11-20T12:00:00Z",
+                |cell| cell.parse().ok(),
+            )?,
             seconds: self.parsed("seconds", 0.0, "a number of seconds", |cell| cell.parse().ok())?,
             contenders,
             baseline: self.parsed("baseline", None, "a or b", |cell| match cell {
@@ -366,7 +379,8 @@ impl Row<'_> {
         match cell.parse() {
             Ok(degree) if degree > 0 => Ok(Some(degree)),
             _ => {
-                let name = self.columns.by_name.iter().find(|(_, n)| **n == column).map_or("", |(name, _)| name);
+                let name =
+                    self.columns.by_name.iter().find(|(_, n)| **n == column).map_or("", |(name, _)| name);
                 Err(self.refuse(name, "a degree: a whole number from 1 up, or nothing").into())
             }
         }

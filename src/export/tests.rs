@@ -1,7 +1,7 @@
 use super::fixture::{Fixture, HOSTILE};
 use super::*;
-use crate::study::{Evidence, Marks, PassageSpan, Rated, Showing, Verdict};
 use crate::compare::Side;
+use crate::study::{Evidence, Marks, PassageSpan, Rated, Showing, Verdict};
 use clap::ValueEnum;
 use jiff::Timestamp;
 use proptest::prelude::*;
@@ -42,7 +42,9 @@ fn no_export_holds_what_a_terminal_would_obey() {
     let fixture = Fixture::new();
     for format in Format::value_variants() {
         for file in &written(*format, &fixture.export()).files {
-            let bad = text(file).chars().find(|c| (c.is_control() && *c != '\n') || HOSTILE[..12].contains(*c) && !c.is_ascii());
+            let bad = text(file)
+                .chars()
+                .find(|c| (c.is_control() && *c != '\n') || HOSTILE[..12].contains(*c) && !c.is_ascii());
             assert_eq!(bad, None, "in {} of {}", file.name, format.name());
         }
     }
@@ -190,7 +192,12 @@ fn our_own_exports_are_read_back() {
     {
         let written = written(format, &fixture.export());
         let found = read(text(&written.files[0]), "x").expect("read");
-        assert_eq!(found, Read { judgments: fixture.judgments.clone(), passed_over: vec![] }, "{}", format.name());
+        assert_eq!(
+            found,
+            Read { judgments: fixture.judgments.clone(), passed_over: vec![] },
+            "{}",
+            format.name()
+        );
     }
 }
 
@@ -204,9 +211,13 @@ fn rated() -> impl Strategy<Value = Rated> {
     };
     let span = (1usize..9, 0usize..99, 0usize..99);
     let support = prop::option::of(span.prop_map(|(passage, a, b)| PassageSpan { passage, range: (a, b) }));
-    let evidence = (any::<bool>(), 0usize..99, "\\p{Any}{0,6}", support).prop_map(|(left, at, tag, support)| {
-        Evidence { side: if left { Side::A } else { Side::B }, range: (at, at + 1), tag, support }
-    });
+    let evidence =
+        (any::<bool>(), 0usize..99, "\\p{Any}{0,6}", support).prop_map(|(left, at, tag, support)| Evidence {
+            side: if left { Side::A } else { Side::B },
+            range: (at, at + 1),
+            tag,
+            support,
+        });
     let who = (name, name, name, name).prop_filter("two contenders", |(_, _, a, b)| a != b);
     let what = (marks(), marks(), prop::collection::vec(evidence, 0..3), "\\p{Any}{0,20}");
     let flags = (any::<bool>(), any::<bool>(), 0usize..3, 0usize..4);
@@ -272,10 +283,9 @@ fn a_table_made_elsewhere_is_read() {
 #[test]
 fn the_lab_s_own_judgments_are_read() {
     let line = |complete: &str| {
-        let trial: Value = serde_json::from_str(include_str!(
-            "../../tests/data/export/20261101T120000Z-00000001.json"
-        ))
-        .expect("JSON");
+        let trial: Value =
+            serde_json::from_str(include_str!("../../tests/data/export/20261101T120000Z-00000001.json"))
+                .expect("JSON");
         let judgment: Value = serde_json::from_str(complete).expect("JSON");
         serde_json::json!({ "judgment": judgment, "trial": trial }).to_string()
     };
@@ -312,5 +322,10 @@ fn mistakes_in_judgments_are_told_by_line_and_column() {
     let told = |text: &str| read_jsonl(text, "v.jsonl").expect_err("refused").to_string();
     assert!(told("\n{\"judgment\": 3}").contains("v.jsonl:2: found"), "{}", told("\n{\"judgment\": 3}"));
     assert!(told("nonsense").contains("v.jsonl:1: found expected"));
-    assert!(read_judgments(std::path::Path::new("x.xlsx")).expect_err("refused").to_string().contains(".csv or .jsonl"));
+    assert!(
+        read_judgments(std::path::Path::new("x.xlsx"))
+            .expect_err("refused")
+            .to_string()
+            .contains(".csv or .jsonl")
+    );
 }

@@ -117,9 +117,9 @@ impl Model {
     pub fn logits(&self, tokens: &[u32]) -> Result<Vec<f32>> {
         match &self.0 {
             Voice::Network(network) => network.logits(tokens),
-            Voice::Recorded(recorded) => {
-                Err(Fault::new(&recorded.facts().name, "recorded answers").expected("a model with weights").into())
-            }
+            Voice::Recorded(recorded) => Err(Fault::new(&recorded.facts().name, "recorded answers")
+                .expected("a model with weights")
+                .into()),
         }
     }
 }
@@ -135,4 +135,3 @@ impl std::fmt::Debug for Model {
         f.debug_struct("Model").field("facts", self.facts()).finish_non_exhaustive()
     }
 }
-

@@ -53,7 +53,12 @@ impl Network {
     ///
     /// # Errors
     /// A [`Fault`] naming what is wrong in which file, or [`Error::Cancelled`].
-    pub(super) fn load(contender: &Contender, registry: &Registry, report: Report, cancel: &Cancel) -> Result<Self> {
+    pub(super) fn load(
+        contender: &Contender,
+        registry: &Registry,
+        report: Report,
+        cancel: &Cancel,
+    ) -> Result<Self> {
         let card = Card::read(&contender.folder)?;
         match (&contender.kind, &contender.file) {
             (Kind::Gguf, Some(file)) => Self::quantised(contender, file, report, cancel),

@@ -290,10 +290,13 @@ impl Recorded {
     ) -> Result<Completion> {
         let asked = Instant::now();
         let Some(answer) = self.answers.get(&key(question)) else {
-            return Err(Fault::new(format!("the model {}", self.facts.name), format!("no answer to {question:?}"))
-                .expected("one that was recorded")
-                .next("Add the answers again with this question in them, or ask another one.")
-                .into());
+            return Err(Fault::new(
+                format!("the model {}", self.facts.name),
+                format!("no answer to {question:?}"),
+            )
+            .expected("one that was recorded")
+            .next("Add the answers again with this question in them, or ask another one.")
+            .into());
         };
         on(Step::Reading { read: 0, prompt_tokens: 0 });
         let cancelled = cancel.is_cancelled();
@@ -329,12 +332,22 @@ mod tests {
     #[test]
     fn what_was_recorded_is_answered_to_its_question_whatever_the_passages() {
         let table = "question_id,question,answer\nq1,Why  does\nbread rise?,x\n,\"Tea, or not?\",\"=Yes\n\u{1b}[2J.\"\nq7,,Crystals.\n";
-        let recording = read("a.csv", &table.replace("Why  does\nbread rise?", "\"Why  does\nbread rise?\""), &Columns::default());
+        let recording = read(
+            "a.csv",
+            &table.replace("Why  does\nbread rise?", "\"Why  does\nbread rise?\""),
+            &Columns::default(),
+        );
         let recording = recording.expect("read");
         assert_eq!(recording.len(), 3);
         let dir = tempfile::tempdir().expect("a folder");
         recording.keep(&dir.path().join("theirs")).expect("kept");
-        assert!(recording.keep(&dir.path().join("theirs")).expect_err("taken").to_string().contains("a model of this name"));
+        assert!(
+            recording
+                .keep(&dir.path().join("theirs"))
+                .expect_err("taken")
+                .to_string()
+                .contains("a model of this name")
+        );
         let registry = Registry::discover(Some(dir.path()));
         assert_eq!(registry.faults, []);
         let contender = registry.find("theirs").expect("a contender");
@@ -373,17 +386,22 @@ mod tests {
 
     #[test]
     fn mistakes_are_told_by_their_line() {
-        let told = |name: &str, text: &str| {
-            read(name, text, &Columns::default()).expect_err("refused").to_string()
-        };
+        let told =
+            |name: &str, text: &str| read(name, text, &Columns::default()).expect_err("refused").to_string();
         for (found, expected) in [
-            (told("a.csv", "q,a\n1,2\n"), "a.csv:1: found the columns q, a; expected answer, and question or question_id. Say which"),
+            (
+                told("a.csv", "q,a\n1,2\n"),
+                "a.csv:1: found the columns q, a; expected answer, and question or question_id. Say which",
+            ),
             (told("a.csv", "question,answer\nx\n"), "a.csv:2: found"),
             (told("a.jsonl", "\n{\"question\": [], \"answer\": \"x\"}"), "a.jsonl:2: found question = []"),
             (told("a.jsonl", "{\"answer\": \"x\"}"), "a.jsonl:1: found the fields answer"),
             (told("a.jsonl", "nonsense"), "a.jsonl:1: found expected"),
             (told("a.jsonl", "[]"), "a.jsonl:1: found no object"),
-            (told("a.csv", "question_id,answer\nq9,x\n"), "found line 2: \"q9\"; expected an answer to a question or more. Questions by their ids need the corpus"),
+            (
+                told("a.csv", "question_id,answer\nq9,x\n"),
+                "found line 2: \"q9\"; expected an answer to a question or more. Questions by their ids need the corpus",
+            ),
             (told("a.txt", ""), ".csv or .jsonl"),
         ] {
             assert!(found.contains(expected), "{expected:?} in {found:?}");

@@ -1,32 +1,32 @@
 //! A study to be exported: hostile text, a tie, both bad, several annotators, evidence, an item that came back with
 //! its sides swapped, a contender that failed, names and words that other tools trip over. Always the same bytes.
 
-use super::{Export, Feed};
-use crate::compare::{Answer, Finish, Rerun, Role, Side, Support, Trial};
-use crate::config::Settings;
-use crate::corpus::Split;
-use crate::generate::Sampling;
-use crate::prompt::{self, Message};
-use crate::retrieve::{self, Hit};
-use crate::study::{
+use jiff::Timestamp;
+use juxta::compare::{Answer, Finish, Rerun, Role, Side, Support, Trial};
+use juxta::config::Settings;
+use juxta::corpus::Split;
+use juxta::export::{Export, Feed};
+use juxta::generate::Sampling;
+use juxta::prompt::{self, Message};
+use juxta::retrieve::{self, Hit};
+use juxta::study::{
     Evidence, Item, Marks, PassageSpan, Plan, Rated, Reference, Review, Rubric, Said, Showing, Verdict,
 };
-use jiff::Timestamp;
 use std::collections::BTreeMap;
 
 /// Clears a screen, turns the order of letters, hides, breaks lines where none are.
-pub(super) const HOSTILE: &str = "\u{1b}[2J\u{202e}\u{200b}\u{85}<script>alert(\"1\")</script> 💧é東京";
+pub const HOSTILE: &str = "\u{1b}[2J\u{202e}\u{200b}\u{85}<script>alert(\"1\")</script> 💧é東京";
 
-pub(super) struct Fixture {
-    pub(super) plan: Plan,
-    pub(super) rubric: Rubric,
-    pub(super) items: Vec<Item>,
-    pub(super) trials: BTreeMap<String, Trial>,
-    pub(super) judgments: Vec<Rated>,
+pub struct Fixture {
+    pub plan: Plan,
+    pub rubric: Rubric,
+    pub items: Vec<Item>,
+    pub trials: BTreeMap<String, Trial>,
+    pub judgments: Vec<Rated>,
 }
 
 impl Fixture {
-    pub(super) fn new() -> Self {
+    pub fn new() -> Self {
         let mut rubric = Rubric::of(&Settings::defaults().expect("sound").rubric);
         rubric.tags.truncate(3);
         rubric.tags.push("says \"<b>\" & more; or less".into());
@@ -69,16 +69,16 @@ impl Fixture {
         }
     }
 
-    pub(super) fn feed(&self) -> Feed<'_> {
+    pub fn feed(&self) -> Feed<'_> {
         Feed { plan: &self.plan, rubric: &self.rubric, items: &self.items, trials: &self.trials }
     }
 
-    pub(super) fn export(&self) -> Export<'_> {
+    pub fn export(&self) -> Export<'_> {
         Export::of_study(self.feed(), &self.judgments)
     }
 
     /// The same judgments as reviewers' records.
-    pub(super) fn reviews(&self) -> Vec<Review> {
+    pub fn reviews(&self) -> Vec<Review> {
         let review = |rated: &Rated| Review {
             item: rated.item.clone(),
             showing: rated.showing,
@@ -116,7 +116,8 @@ fn judgments(items: &[Item; 3]) -> Vec<Rated> {
         annotator: annotator.into(),
         at: Timestamp::from_second(1_800_000_000 + 60 * minute).expect("a time"),
         seconds: 12.25 + minute as f64,
-        contenders: [["plain", "tuned-200"], ["gpt-4", "plain"], ["plain", "tuned-200"]][item].map(Into::into),
+        contenders: [["plain", "tuned-200"], ["gpt-4", "plain"], ["plain", "tuned-200"]][item]
+            .map(Into::into),
         baseline: Some([0, 1, 0][item]),
         ratings: degrees.map(|[accuracy, completeness]| Marks {
             scores: [("accuracy".to_owned(), accuracy), ("completeness".to_owned(), completeness)].into(),
