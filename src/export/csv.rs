@@ -15,7 +15,7 @@ type Cells = Vec<String>;
 
 pub(super) fn write(export: &Export<'_>) -> io::Result<Written> {
     let mut table = csv::Writer::from_writer(Vec::new());
-    let criteria = export.criteria_used();
+    let criteria: Vec<&str> = export.criteria_used().collect();
     table.write_record(head(export, &criteria))?;
     for row in &export.rows {
         let cells =

@@ -22,6 +22,7 @@ pub struct Export<'a> {
     pub title: &'a str,
     /// What answers were rated on.
     pub criteria: Vec<Criterion>,
+    rated: Vec<String>,
     /// What could be wrong with an answer: the rubric's tags, then others that were used.
     pub tags: Vec<String>,
     /// Whether it is known who answered.
@@ -161,7 +162,13 @@ impl<'a> Export<'a> {
                 tags.push(tag.clone());
             }
         }
-        Self { study, title, criteria: rubric.criteria.clone(), tags, named, rows, names }
+        let mut rated: Vec<String> = rubric.criteria.iter().map(|c| c.id.clone()).collect();
+        for id in rows.iter().flat_map(|r| r.sides.iter().flat_map(|s| s.scores.keys())) {
+            if !rated.iter().any(|known| known == id) {
+                rated.push((*id).to_owned());
+            }
+        }
+        Self { study, title, criteria: rubric.criteria.clone(), rated, tags, named, rows, names }
     }
 
     /// Calls annotators `annotator-1` and so on, everywhere but in what they wrote themselves. The numbers go by a
@@ -185,14 +192,8 @@ impl<'a> Export<'a> {
     }
 
     /// The ids of all criteria: the rubric's, then others that were rated.
-    pub fn criteria_used(&self) -> Vec<&str> {
-        let mut ids: Vec<&str> = self.criteria.iter().map(|c| c.id.as_str()).collect();
-        for id in self.rows.iter().flat_map(|r| r.sides.iter().flat_map(|s| s.scores.keys().copied())) {
-            if !ids.contains(&id) {
-                ids.push(id);
-            }
-        }
-        ids
+    pub fn criteria_used(&self) -> impl Iterator<Item = &str> {
+        self.rated.iter().map(String::as_str)
     }
 }
 

@@ -147,7 +147,7 @@ fn mean(values: &[f64]) -> Option<f64> {
 fn schema(export: &Export<'_>) -> Vec<Value> {
     let field = |name: &str, kind: &str| json!({ "name": name, "type": kind });
     let mut all: Vec<Value> =
-        export.criteria_used().into_iter().map(|id| field(&apart(id, &FIELDS), "per_model_number")).collect();
+        export.criteria_used().map(|id| field(&apart(id, &FIELDS), "per_model_number")).collect();
     all.push(field("tags", "per_model_category"));
     all.push(field("corpus", "category"));
     all.push(field("question_id", "string"));

@@ -125,7 +125,7 @@ fn section(export: &Export<'_>, row: &Exported<'_>, judged: &Judged<'_>, to: &mu
 /// Ids and names of what was rated, in the order it was asked for.
 fn criteria<'a>(export: &'a Export<'_>) -> Vec<(&'a str, String)> {
     let name = |id: &str| export.criteria.iter().find(|c| c.id == id).map(|c| c.name.to_lowercase());
-    export.criteria_used().into_iter().map(|id| (id, name(id).unwrap_or_else(|| id.to_owned()))).collect()
+    export.criteria_used().map(|id| (id, name(id).unwrap_or_else(|| id.to_owned()))).collect()
 }
 
 /// "Accuracy and completeness from 1 to 5;", where all of them have one scale.
