@@ -155,14 +155,12 @@ fn paths(paths: &Paths) -> anyhow::Result<()> {
     out::text(&lines.concat())
 }
 
-/// Prints judgments that no disk would take, when the lab ends without them.
+/// Prints judgments that no disk would take, when the lab ends without them, and where they belong.
 ///
 /// # Errors
 /// Standard output's.
-pub(crate) fn last_words(unkept: &[crate::study::Judgment]) -> anyhow::Result<()> {
-    out::remark(
-        "these judgments could not be saved; append each line to your journal (`juxta paths` says where):",
-    );
+pub(crate) fn last_words(unkept: &[impl serde::Serialize], belong: &str) -> anyhow::Result<()> {
+    out::remark(&format!("these judgments could not be saved; append each line to {belong}:"));
     unkept.iter().try_for_each(out::json_line)
 }
 

@@ -1,7 +1,8 @@
 //! Every key of the lab, once. The footer, the help screen and the README's table come from this list, and a test
 //! holds that it has no gaps and no conflicts.
 
-use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use super::table;
+use ratatui::crossterm::event::KeyEvent;
 
 /// Where the next key goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -146,21 +147,7 @@ pub enum Action {
 }
 
 /// One line of the table.
-#[derive(Debug)]
-pub struct Binding {
-    /// What it does.
-    pub action: Action,
-    /// The keys that do it, as they are shown; the first is the one the footer names.
-    pub keys: &'static [&'static str],
-    /// In a word or two, for the footer.
-    pub title: &'static str,
-    /// In a sentence, for the help; empty where the line above speaks for it too.
-    pub help: &'static str,
-    /// Where it holds.
-    pub contexts: &'static [Context],
-    /// How early the footer names it; 0 never.
-    pub rank: u8,
-}
+pub type Binding = table::Binding<Action, Context>;
 
 const PANELS: &[Context] = &[C::Passages, C::Answer];
 const LISTS: &[Context] = &[C::Trials, C::Choose, C::Models];
@@ -264,66 +251,13 @@ pub const BINDINGS: &[Binding] = bindings![
 
 /// The action of a key in a context.
 pub fn action(context: Context, key: KeyEvent) -> Option<Action> {
-    let name = name(key)?;
-    BINDINGS
-        .iter()
-        .find(|b| b.contexts.contains(&context) && b.keys.contains(&name.as_str()))
-        .map(|b| b.action)
-}
-
-/// What a key is called in the table.
-fn name(key: KeyEvent) -> Option<String> {
-    if key.modifiers.contains(KeyModifiers::CONTROL) {
-        return match key.code {
-            KeyCode::Char(c) => Some(format!("Ctrl-{}", c.to_ascii_lowercase())),
-            _ => None,
-        };
-    }
-    if key.modifiers.contains(KeyModifiers::ALT) {
-        return None;
-    }
-    Some(match key.code {
-        KeyCode::Char(' ') => "Space".to_owned(),
-        KeyCode::Char(c) => c.to_string(),
-        KeyCode::F(n) => format!("F{n}"),
-        KeyCode::Enter => "Enter".to_owned(),
-        KeyCode::Esc => "Esc".to_owned(),
-        KeyCode::Tab if key.modifiers.contains(KeyModifiers::SHIFT) => "BackTab".to_owned(),
-        KeyCode::Tab => "Tab".to_owned(),
-        KeyCode::BackTab => "BackTab".to_owned(),
-        KeyCode::Backspace => "Backspace".to_owned(),
-        KeyCode::Up => "Up".to_owned(),
-        KeyCode::Down => "Down".to_owned(),
-        KeyCode::Left => "Left".to_owned(),
-        KeyCode::Right => "Right".to_owned(),
-        KeyCode::PageUp => "PageUp".to_owned(),
-        KeyCode::PageDown => "PageDown".to_owned(),
-        KeyCode::Home => "Home".to_owned(),
-        KeyCode::End => "End".to_owned(),
-        _ => return None,
-    })
-}
-
-/// How a key is shown.
-pub fn shown(key: &str) -> &str {
-    match key {
-        "Up" => "↑",
-        "Down" => "↓",
-        "Left" => "←",
-        "Right" => "→",
-        "BackTab" => "Shift-Tab",
-        "PageUp" => "PgUp",
-        "PageDown" => "PgDn",
-        key => key,
-    }
+    table::action(BINDINGS, &context, key)
 }
 
 /// The keys of a context that the footer names, the most wanted first: key and title.
 pub fn hints(context: Context) -> Vec<(&'static str, &'static str)> {
-    let mut wanted: Vec<_> =
-        BINDINGS.iter().filter(|b| b.rank > 0 && b.contexts.contains(&context)).collect();
-    wanted.sort_by_key(|b| std::cmp::Reverse(b.rank));
-    wanted.into_iter().map(|b| (series(b.action).unwrap_or(shown(b.keys[0])), b.title)).collect()
+    let wanted = table::hints(BINDINGS, &context);
+    wanted.into_iter().map(|b| (series(b.action).unwrap_or(table::shown(b.keys[0])), b.title)).collect()
 }
 
 /// The keys of a row of digits, which the table names by its first.
@@ -336,39 +270,19 @@ fn series(action: Action) -> Option<&'static str> {
 }
 
 /// The whole table, by context: title, then keys and help.
-pub fn help() -> Vec<(&'static str, Vec<(String, &'static str)>)> {
-    Context::ALL
-        .into_iter()
-        .map(|context| {
-            let lines = BINDINGS
-                .iter()
-                .filter(|b| b.contexts.contains(&context) && !b.help.is_empty())
-                .map(|b| {
-                    let keys = || b.keys.iter().map(|k| shown(k)).collect::<Vec<_>>().join(" ");
-                    (series(b.action).map_or_else(keys, str::to_owned), b.help)
-                })
-                .collect();
-            (context.title(), lines)
-        })
-        .collect()
+pub fn help() -> table::Help {
+    table::help(BINDINGS, Context::ALL.map(|c| (c, c.title())), series)
 }
 
 /// The table for the README.
 pub fn markdown() -> String {
-    let mut text = String::from("| where | keys | what |\n|---|---|---|\n");
-    for (context, lines) in help() {
-        for (n, (keys, help)) in lines.iter().enumerate() {
-            let first = if n == 0 { context } else { "" };
-            let keys = keys.split(' ').map(|k| format!("`{k}`")).collect::<Vec<_>>().join(" ");
-            text.push_str(&format!("| {first} | {keys} | {help} |\n"));
-        }
-    }
-    text
+    table::markdown(&help())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ratatui::crossterm::event::{KeyCode, KeyModifiers};
     use std::collections::HashSet;
 
     #[test]

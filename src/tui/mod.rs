@@ -1,5 +1,5 @@
-//! The lab in the terminal: the only room that names ratatui and crossterm. It shows what `lab` does and changes
-//! nothing by itself.
+//! The lab and the review in the terminal: the only room that names ratatui and crossterm. It shows what `lab` and
+//! `study` do, and changes nothing by itself.
 
 mod app;
 #[cfg(test)]
@@ -7,8 +7,10 @@ mod frames;
 mod keeper;
 pub mod keys;
 pub mod picture;
+mod pump;
 mod runtime;
 mod screen;
+mod table;
 mod theme;
 #[cfg(test)]
 mod training_frames;

@@ -1,9 +1,10 @@
-//! The loop: messages in, effects out, one draw. Models, indices and the disk are worked on threads of their own,
-//! so that no key waits for them.
+//! Carries out what the lab wants done. Models, indices and the disk are worked on threads of their own, so that no
+//! key waits for them.
 
 use super::app::{App, Effect, Message, Start, Training, quoted};
-use super::keeper::Keeper;
-use super::screen::{Screen, at_once};
+use super::keeper::{Keeper, Shelf, Word};
+use super::pump::{self, Program, Weight};
+use super::screen::Screen;
 use super::theme::Theme;
 use super::view;
 use crate::compare::Pair;
@@ -13,17 +14,14 @@ use crate::fault::{Error, Fault};
 use crate::job::{self, Cancel, Progress, Task};
 use crate::lab::{self, Asking, Lab, Tuning};
 use crate::retrieve::Index;
-use crate::study::{self, DataLock, Draft, History, Journal};
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
-use ratatui::Terminal;
-use ratatui::backend::Backend;
-use ratatui::crossterm::event::{self, Event};
-use std::path::Path;
+use crate::study::{self, DataLock, Draft, History, Journal, Judgment};
+use crossbeam_channel::{Receiver, Sender, unbounded};
+use ratatui::Frame;
+use ratatui::crossterm::event::Event;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// The least time between two frames that no key asked for.
-const FRAME: Duration = Duration::from_millis(33);
 /// How often the screen is drawn while only time passes.
 const TICK: Duration = Duration::from_millis(250);
 /// How long the end of the lab waits for a training to keep its state. It is asked between two batches; a model that
@@ -44,18 +42,34 @@ pub fn run(data_dir: Option<&Path>, corpus: Option<String>, pair: Option<String>
     let start = start(&lab, corpus.as_deref(), pair.as_deref(), &journal, &history)?;
     let theme = theme(&lab.settings);
     let (sender, receiver) = unbounded();
-    let keeper = Keeper::start(journal, history, lab.paths.draft(), sender.clone())?;
+    let tell = sender.clone();
+    let keeper = Keeper::start(Files { journal, history, draft: lab.paths.draft() }, move |word| {
+        // The lab may have ended already.
+        let _ = tell.send(match word {
+            Word::Kept(judgment) => Message::Kept(judgment),
+            Word::NotKept(fault) => Message::NotKept(fault),
+            Word::Told(fault) => Message::Told(fault),
+        });
+    })?;
     let (mut app, first) = App::new(start);
     let mut screen = Screen::open()?;
-    read_terminal(sender.clone())?;
+    pump::read_terminal(sender.clone(), |event| match event {
+        Some(Event::Key(key)) => Message::Key(key),
+        Some(Event::Mouse(mouse)) => Message::Mouse(mouse),
+        Some(Event::Paste(text)) => Message::Paste(text),
+        Some(Event::Resize(..) | Event::FocusGained | Event::FocusLost) => Message::Redraw,
+        None => Message::Gone,
+    })?;
     let mut runtime = Runtime::new(lab, keeper, sender);
-    let outcome = runtime.run(&mut app, first, theme, screen.terminal(), &receiver);
+    let outcome = pump::pump(&mut app, first, theme, screen.terminal(), &receiver, |effects| {
+        runtime.carry_out(effects)
+    });
     runtime.ask_training_to_stop();
     drop(screen);
     let unkept = runtime.keeper.finish();
     if !unkept.is_empty() {
         // The disk would not take them: the terminal's own memory is the last place that can.
-        crate::cli::last_words(&unkept)?;
+        crate::cli::last_words(&unkept, "your journal (`juxta paths` says where)")?;
     }
     runtime.wait_for_training(&mut app, &receiver);
     let options = data_dir
@@ -96,7 +110,7 @@ pub(super) fn start(
     })
 }
 
-fn theme(settings: &Settings) -> Theme {
+pub(super) fn theme(settings: &Settings) -> Theme {
     Theme::new(match settings.lab.colour {
         Colour::Always => true,
         Colour::Never => false,
@@ -104,32 +118,66 @@ fn theme(settings: &Settings) -> Theme {
     })
 }
 
-/// The terminal's events become messages, on a thread of their own. It ends with the program.
-fn read_terminal(to: Sender<Message>) -> std::io::Result<()> {
-    std::thread::Builder::new().name("terminal".into()).spawn(move || {
-        while let Ok(event) = event::read() {
-            let message = match event {
-                Event::Key(key) => Message::Key(key),
-                Event::Mouse(mouse) => Message::Mouse(mouse),
-                Event::Paste(text) => Message::Paste(text),
-                Event::Resize(..) | Event::FocusGained | Event::FocusLost => Message::Redraw,
-            };
-            if to.send(message).is_err() {
-                return;
-            }
+/// The files of a data folder that the keeper writes.
+struct Files {
+    journal: Journal,
+    history: History,
+    draft: PathBuf,
+}
+
+impl Shelf for Files {
+    type Record = Judgment;
+    type Draft = Box<Draft>;
+    type Other = String;
+
+    fn append(&mut self, judgment: Judgment) -> Result<(), Error> {
+        self.journal.append(judgment)
+    }
+
+    fn save(&mut self, draft: &Box<Draft>) -> Result<(), Error> {
+        draft.save(&self.draft)
+    }
+
+    fn keep(&mut self, question: String) -> Result<(), Error> {
+        self.history.add(&question)
+    }
+}
+
+impl Program for App {
+    type Message = Message;
+    type Effect = Effect;
+
+    fn weigh(message: &Message) -> Weight {
+        match message {
+            Message::Key(_) | Message::Mouse(_) | Message::Paste(_) | Message::Redraw => Weight::Urgent,
+            Message::Gone => Weight::Gone,
+            _ => Weight::Usual,
         }
-        // The terminal is gone: nobody can press a key any more.
-        let _ = to.send(Message::Gone);
-    })?;
-    Ok(())
+    }
+
+    fn take(&mut self, now: Duration, message: Message) -> Vec<Effect> {
+        self.now = now;
+        self.update(message)
+    }
+
+    fn draw(&mut self, now: Duration, theme: Theme, frame: &mut Frame<'_>) {
+        self.now = now;
+        if let Some(open) = &mut self.open {
+            open.settle();
+        }
+        self.drawn = view::draw(self, theme, frame);
+    }
+
+    fn moves_in(&self, _: Duration) -> Option<Duration> {
+        self.is_moving().then_some(TICK)
+    }
 }
 
 /// Threads and what they work on.
 struct Runtime {
     lab: Arc<Lab>,
-    keeper: Keeper,
+    keeper: Keeper<Files>,
     sender: Sender<Message>,
-    began: Instant,
     index: Arc<Mutex<Option<Arc<Index>>>>,
     indexing: Option<Task>,
     warming: Option<Task>,
@@ -138,75 +186,9 @@ struct Runtime {
 }
 
 impl Runtime {
-    fn new(lab: Arc<Lab>, keeper: Keeper, sender: Sender<Message>) -> Self {
+    fn new(lab: Arc<Lab>, keeper: Keeper<Files>, sender: Sender<Message>) -> Self {
         let index = Arc::new(Mutex::new(None));
-        Self {
-            lab,
-            keeper,
-            sender,
-            began: Instant::now(),
-            index,
-            indexing: None,
-            warming: None,
-            trial: None,
-            training: None,
-        }
-    }
-
-    fn run<B: Backend>(
-        &mut self,
-        app: &mut App,
-        first: Vec<Effect>,
-        theme: Theme,
-        terminal: &mut Terminal<B>,
-        messages: &Receiver<Message>,
-    ) -> Result<(), B::Error> {
-        // The first frame stands before any work is begun.
-        draw(app, theme, terminal)?;
-        if self.carry_out(first) {
-            return Ok(());
-        }
-        let (mut stale, mut urgent, mut drawn) = (false, false, Instant::now());
-        loop {
-            if stale && (urgent || drawn.elapsed() >= FRAME) {
-                app.now = self.began.elapsed();
-                draw(app, theme, terminal)?;
-                (stale, urgent, drawn) = (false, false, Instant::now());
-            }
-            let patience = match (stale, app.is_moving()) {
-                (true, _) => Some(FRAME.saturating_sub(drawn.elapsed())),
-                (false, true) => Some(TICK),
-                (false, false) => None,
-            };
-            let message = match patience {
-                None => messages.recv().map_err(|_| RecvTimeoutError::Disconnected),
-                Some(patience) => messages.recv_timeout(patience),
-            };
-            let first = match message {
-                Ok(message) => message,
-                Err(RecvTimeoutError::Timeout) => {
-                    stale = true;
-                    continue;
-                }
-                // The runtime holds a sender itself, so this does not happen; it would mean that all is over.
-                Err(RecvTimeoutError::Disconnected) => return Ok(()),
-            };
-            for message in std::iter::once(first).chain(messages.try_iter()) {
-                if matches!(message, Message::Gone) {
-                    return Ok(());
-                }
-                urgent |= matches!(
-                    message,
-                    Message::Key(_) | Message::Mouse(_) | Message::Paste(_) | Message::Redraw
-                );
-                app.now = self.began.elapsed();
-                let effects = app.update(message);
-                if self.carry_out(effects) {
-                    return Ok(());
-                }
-            }
-            stale = true;
-        }
+        Self { lab, keeper, sender, index, indexing: None, warming: None, trial: None, training: None }
     }
 
     /// Carries effects out; true to end.
@@ -244,15 +226,15 @@ impl Runtime {
                     Message::Loaded(lab.trials.load(&corpus, &id).map(Box::new).map_err(fault))
                 }),
                 Effect::Keep(judgment) => {
-                    self.keeper.judgment(*judgment);
+                    self.keeper.record(*judgment);
                     Ok(())
                 }
                 Effect::Draft(draft) => {
-                    self.keeper.draft(*draft);
+                    self.keeper.draft(draft);
                     Ok(())
                 }
                 Effect::Remember(question) => {
-                    self.keeper.question(question);
+                    self.keeper.other(question);
                     Ok(())
                 }
                 Effect::Count(entry) => self.in_background("questions", move |_| {
@@ -425,14 +407,4 @@ fn fault(error: Error) -> Fault {
         Error::Fault(fault) => *fault,
         Error::Cancelled => Fault::new("work", "a request to stop"),
     }
-}
-
-fn draw<B: Backend>(app: &mut App, theme: Theme, terminal: &mut Terminal<B>) -> Result<(), B::Error> {
-    if let Some(open) = &mut app.open {
-        open.settle();
-    }
-    let mut drawn = None;
-    at_once(|| terminal.draw(|frame| drawn = Some(view::draw(app, theme, frame))).map(|_| ()))?;
-    app.drawn = drawn.unwrap_or_default();
-    Ok(())
 }

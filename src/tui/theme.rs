@@ -84,6 +84,11 @@ impl Theme {
         self.tint(style.add_modifier(Modifier::DIM), Color::Red)
     }
 
+    /// What a reviewer marked, or tied a mark to.
+    pub fn marked(self, style: Style) -> Style {
+        self.tint(style.add_modifier(Modifier::UNDERLINED), Color::Red)
+    }
+
     /// A citation; `linked` if the passage it names is selected.
     pub fn citation(self, linked: bool) -> Style {
         let style = Style::new().add_modifier(Modifier::BOLD);

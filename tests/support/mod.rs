@@ -1,7 +1,9 @@
 //! A lab in a pseudo-terminal: keys go in, and what a person would see is read off a parsed screen. Shared by
-//! `tests/pty.rs` and `benches/responsiveness.rs`.
+//! `tests/pty.rs`, `tests/review_pty.rs` and `benches/responsiveness.rs`.
 //!
 //! Nothing here waits for a time to pass: every wait is for a condition, and names it if it does not come.
+
+#![allow(dead_code)] // Each of those that share this file uses what it needs.
 
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 use std::io::{Read, Write};
@@ -101,7 +103,6 @@ impl Lab {
     }
 
     /// Waits until the line above the keys shows a text: quicker than looking at every row.
-    #[allow(dead_code)]
     pub fn wait_foot(&self, text: &str) {
         self.watch(&format!("{text:?} in the foot"), |screen| {
             let (rows, columns) = screen.size();
@@ -128,13 +129,11 @@ impl Lab {
     }
 
     /// The screen as it is.
-    #[allow(dead_code)] // Each of the two that share this file uses what it needs.
     pub fn rows(&self) -> Rows {
         Rows::of(self.seen.lock().parser.screen())
     }
 
     /// Changes the size of the window: columns and rows.
-    #[allow(dead_code)]
     pub fn resize(&mut self, to: (u16, u16)) {
         let (columns, rows) = cells(to);
         // What the lab still draws for the old window is wiped by what it draws for the new one.
@@ -146,7 +145,6 @@ impl Lab {
     ///
     /// # Panics
     /// If it does not end within [`PATIENCE`].
-    #[allow(dead_code)]
     pub fn end(mut self) -> (u32, String) {
         let until = Instant::now() + PATIENCE;
         let mut state = self.seen.lock();

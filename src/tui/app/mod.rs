@@ -18,6 +18,7 @@ pub use judging::{Field, Judging, Keeping};
 pub use lists::{Choice, List};
 pub use open::{Open, State};
 pub use question::Question;
+pub(in crate::tui) use question::editor;
 pub use training::{Phase, Training, quoted};
 
 use super::keys::Context;

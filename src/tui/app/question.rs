@@ -84,7 +84,7 @@ impl Question {
 }
 
 /// A line editor holding a text.
-pub(super) fn editor(text: &str) -> TextArea<'static> {
+pub(in crate::tui) fn editor(text: &str) -> TextArea<'static> {
     let mut editor = TextArea::new(vec![one_line(text)]);
     editor.set_cursor_line_style(Style::new());
     editor.set_selection_style(Style::new().add_modifier(Modifier::REVERSED));

@@ -137,7 +137,6 @@ fn told(app: &App, theme: Theme) -> (String, Style) {
 }
 
 fn hints(app: &App, theme: Theme, area: Rect, buffer: &mut Buffer) {
-    let mut x = area.x;
     let mut hints = keys::hints(app.context());
     if app.running && app.open.is_some() {
         // While answers come, stopping them is what is wanted next.
@@ -147,9 +146,20 @@ fn hints(app: &App, theme: Theme, area: Rect, buffer: &mut Buffer) {
     }
     let idle = out_of_place(app);
     hints.retain(|(_, title)| !idle.contains(title));
+    put_hints(hints, theme, area, buffer);
+}
+
+/// As many keys with their titles as there is room for; of those left out, the help tells.
+pub(in crate::tui) fn put_hints<K: AsRef<str>>(
+    mut hints: Vec<(K, &'static str)>,
+    theme: Theme,
+    area: Rect,
+    buffer: &mut Buffer,
+) {
+    let mut x = area.x;
     // Help is worth a place on every screen.
     let help = hints.iter().position(|(_, title)| *title == "help").map(|at| hints.remove(at));
-    let reserved = help.map_or(0, |(key, title)| columns(key) + columns(title) + 3);
+    let reserved = help.as_ref().map_or(0, |(key, title)| columns(key.as_ref()) + columns(title) + 3);
     let mut put = |key: &str, title: &str, x: &mut u16, limit: u16| {
         let needed = u16::try_from(columns(key) + columns(title) + 3).unwrap_or(u16::MAX);
         if x.saturating_add(needed) > limit {
@@ -162,12 +172,12 @@ fn hints(app: &App, theme: Theme, area: Rect, buffer: &mut Buffer) {
     };
     let limit = area.right().saturating_sub(u16::try_from(reserved).unwrap_or(0)) + 1;
     for (key, title) in hints {
-        if !put(key, title, &mut x, limit) {
+        if !put(key.as_ref(), title, &mut x, limit) {
             break;
         }
     }
     if let Some((key, title)) = help {
-        put(key, title, &mut x, area.right() + 1);
+        put(key.as_ref(), title, &mut x, area.right() + 1);
     }
 }
 
@@ -186,7 +196,7 @@ fn out_of_place(app: &App) -> &'static [&'static str] {
 }
 
 /// What is said in a window too small for the lab.
-pub(super) fn too_small(area: Rect, buffer: &mut Buffer) {
+pub(in crate::tui) fn too_small(area: Rect, buffer: &mut Buffer) {
     let (width, height) = super::SMALLEST;
     let text = format!("juxta needs {width}×{height}");
     buffer.set_string(area.x, area.y, fit(&text, usize::from(area.width)), Style::new());

@@ -1,13 +1,13 @@
 //! Draws the lab: from what it is to a frame, and back what was drawn where. Changes nothing.
 
 mod answer;
-mod bars;
+pub(super) mod bars;
 mod curve;
 mod form;
 mod judge;
-mod overlays;
-mod paint;
-mod passages;
+pub(super) mod overlays;
+pub(super) mod paint;
+pub(super) mod passages;
 mod training;
 
 use super::app::{App, Drawn, Over, Panel, Training};

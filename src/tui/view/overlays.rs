@@ -4,6 +4,7 @@ use super::paint::{self, Painted};
 use crate::study::Summary;
 use crate::tui::app::{App, Choice, Drawn, List, Panel};
 use crate::tui::keys;
+use crate::tui::table::Help;
 use crate::tui::theme::Theme;
 use crate::tui::wrap::{columns, fit};
 use ratatui::Frame;
@@ -11,7 +12,13 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::widgets::{Clear, Widget};
 
-fn window(title: &str, right: &str, theme: Theme, area: Rect, frame: &mut Frame<'_>) -> Rect {
+pub(in crate::tui) fn window(
+    title: &str,
+    right: &str,
+    theme: Theme,
+    area: Rect,
+    frame: &mut Frame<'_>,
+) -> Rect {
     opened(&paint::Frame { title, right, below: "", focused: true }, theme, area, frame)
 }
 
@@ -22,7 +29,7 @@ pub(super) fn opened(about: &paint::Frame<'_>, theme: Theme, area: Rect, frame: 
 }
 
 /// A window of at most this many columns, in the middle.
-pub(super) fn middle(area: Rect, most: u16) -> Rect {
+pub(in crate::tui) fn middle(area: Rect, most: u16) -> Rect {
     let width = area.width.min(most);
     Rect { x: area.x + (area.width - width) / 2, width, ..area }
 }
@@ -30,9 +37,17 @@ pub(super) fn middle(area: Rect, most: u16) -> Rect {
 pub(super) fn help(scroll: usize, theme: Theme, area: Rect, frame: &mut Frame<'_>, drawn: &mut Drawn) {
     let area = middle(area, 100);
     let inside = window("Keys", "Esc closes", theme, area, frame);
-    let width = usize::from(inside.width);
+    let lines = help_lines(keys::help(), theme, usize::from(inside.width));
+    let furthest = paint::furthest(lines.len(), inside.height);
+    paint::lines(&lines, scroll.min(furthest), theme, inside, frame.buffer_mut());
+    drawn.help_furthest = furthest;
+    drawn.page.insert(Panel::Passages, usize::from(inside.height));
+}
+
+/// A table of keys, with its contexts as headings.
+pub(in crate::tui) fn help_lines(help: Help, theme: Theme, width: usize) -> Vec<Painted> {
     let mut lines = Vec::new();
-    for (context, bindings) in keys::help() {
+    for (context, bindings) in help {
         if !lines.is_empty() {
             lines.push(Painted::default());
         }
@@ -46,10 +61,7 @@ pub(super) fn help(scroll: usize, theme: Theme, area: Rect, frame: &mut Frame<'_
             }
         }
     }
-    let furthest = paint::furthest(lines.len(), inside.height);
-    paint::lines(&lines, scroll.min(furthest), theme, inside, frame.buffer_mut());
-    drawn.help_furthest = furthest;
-    drawn.page.insert(Panel::Passages, usize::from(inside.height));
+    lines
 }
 
 pub(super) fn trials(

@@ -10,7 +10,7 @@ use ratatui::widgets::{Block, BorderType, Widget};
 
 /// A line of a panel, ready to be painted.
 #[derive(Debug, Default)]
-pub(super) struct Painted {
+pub(in crate::tui) struct Painted {
     /// Pieces from left to right, printable, with their columns.
     pub pieces: Vec<(String, usize, Style)>,
 }
@@ -60,7 +60,7 @@ fn line_has_text(text: &str) -> bool {
 }
 
 /// What a panel says of itself on its border.
-pub(super) struct Frame<'a> {
+pub(in crate::tui) struct Frame<'a> {
     pub title: &'a str,
     pub right: &'a str,
     pub below: &'a str,
@@ -68,7 +68,7 @@ pub(super) struct Frame<'a> {
 }
 
 /// Paints a border with its titles; gives back what is inside. A thick border marks the focus without colour.
-pub(super) fn frame(frame: &Frame<'_>, theme: Theme, area: Rect, buffer: &mut Buffer) -> Rect {
+pub(in crate::tui) fn frame(frame: &Frame<'_>, theme: Theme, area: Rect, buffer: &mut Buffer) -> Rect {
     let width = usize::from(area.width.saturating_sub(4));
     // What is happening is worth more than the whole of a long name.
     let right = fit(frame.right, width.saturating_sub(12));
@@ -92,7 +92,13 @@ pub(super) fn frame(frame: &Frame<'_>, theme: Theme, area: Rect, buffer: &mut Bu
 }
 
 /// Paints lines from the `scroll`th on, and a mark where there is more above or below.
-pub(super) fn lines(lines: &[Painted], scroll: usize, theme: Theme, inside: Rect, buffer: &mut Buffer) {
+pub(in crate::tui) fn lines(
+    lines: &[Painted],
+    scroll: usize,
+    theme: Theme,
+    inside: Rect,
+    buffer: &mut Buffer,
+) {
     for (line, y) in lines.iter().skip(scroll).zip(inside.top()..inside.bottom()) {
         line.paint(inside.x, y, inside.right(), buffer);
     }
@@ -107,6 +113,6 @@ pub(super) fn lines(lines: &[Painted], scroll: usize, theme: Theme, inside: Rect
 }
 
 /// How far lines can be scrolled in a height.
-pub(super) fn furthest(lines: usize, height: u16) -> usize {
+pub(in crate::tui) fn furthest(lines: usize, height: u16) -> usize {
     lines.saturating_sub(usize::from(height))
 }

@@ -92,7 +92,7 @@ pub(super) fn bar(done: u64, total: u64, width: usize) -> String {
     (0..width64).map(|n| if n < full { '█' } else { '░' }).collect()
 }
 
-pub(super) fn wrapped(text: &str, style: Style, width: usize) -> Vec<Painted> {
+pub(in crate::tui) fn wrapped(text: &str, style: Style, width: usize) -> Vec<Painted> {
     wrap(text, width).iter().map(|row| Painted::row(("", style), row, |_| style)).collect()
 }
 
