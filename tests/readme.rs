@@ -15,8 +15,10 @@ fn juxta(args: &[&str]) -> String {
 }
 
 #[test]
-fn the_key_table_is_the_one_the_help_is_made_from() {
-    assert!(readme().contains(&juxta(&["keys"])), "put what `juxta keys` prints into README.md");
+fn the_key_tables_are_those_the_help_is_made_from() {
+    for args in [&["keys"][..], &["keys", "--review"]] {
+        assert!(readme().contains(&juxta(args)), "put what `juxta {}` prints into README.md", args.join(" "));
+    }
 }
 
 #[test]

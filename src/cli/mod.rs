@@ -7,6 +7,7 @@ mod export;
 mod finetune;
 mod model;
 mod out;
+mod review;
 mod search;
 mod study;
 
@@ -62,11 +63,17 @@ enum Command {
     /// Plan, generate and look after blind studies by several people.
     #[command(subcommand)]
     Study(study::Command),
+    /// Judge the answers of a study, without knowing whose they are.
+    Review(review::Args),
     /// Print where settings, judgments and indices are kept.
     Paths,
-    /// Print the table of keys, in Markdown.
+    /// Print a table of keys, in Markdown.
     #[command(hide = true)]
-    Keys,
+    Keys {
+        /// Those of the review, not of the lab.
+        #[arg(long)]
+        review: bool,
+    },
     /// Draw the lab's screen as an SVG picture, after asking a question.
     #[command(hide = true)]
     Picture(tui::picture::Args),
@@ -116,12 +123,10 @@ fn run(cli: Cli) -> anyhow::Result<()> {
     let data_dir = cli.data_dir.as_deref();
     match cli.command {
         None => {
-            if !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
-                return Err(Fault::new("terminal", "standard input or output that is none")
-                    .expected("a terminal, to open the lab in")
-                    .next("Without one, use `juxta ask \"…\"`, or `juxta help` for the other commands.")
-                    .into());
-            }
+            terminal(
+                "the lab",
+                "Without one, use `juxta ask \"…\"`, or `juxta help` for the other commands.",
+            )?;
             tui::run(data_dir, cli.corpus, cli.pair)
         }
         Some(Command::Ask(args)) => ask::run(&Lab::open(data_dir)?, &args),
@@ -132,9 +137,22 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Some(Command::Finetune(args)) => finetune::run(&Lab::open(data_dir)?, &args),
         Some(Command::Study(command)) => study::run(data_dir, &command),
         Some(Command::Paths) => paths(&Paths::find(data_dir)?),
-        Some(Command::Keys) => out::text(&tui::keys::markdown()),
+        Some(Command::Review(args)) => review::run(data_dir, &args),
+        Some(Command::Keys { review: false }) => out::text(&tui::keys::markdown()),
+        Some(Command::Keys { review: true }) => out::text(&tui::review::keys::markdown()),
         Some(Command::Picture(args)) => Ok(tui::picture::run(data_dir, &args)?),
     }
+}
+
+/// Something that is opened in a terminal needs one.
+fn terminal(what: &str, next: &str) -> anyhow::Result<()> {
+    if std::io::stdout().is_terminal() && std::io::stdin().is_terminal() {
+        return Ok(());
+    }
+    Err(Fault::new("terminal", "standard input or output that is none")
+        .expected(format!("a terminal, to open {what} in"))
+        .next(next)
+        .into())
 }
 
 fn paths(paths: &Paths) -> anyhow::Result<()> {

@@ -7,6 +7,7 @@ use super::files::Files;
 use super::item::Item;
 use super::journal::{Journal, current};
 use super::lock::DataLock;
+use super::plan::Plan;
 use super::review::{Review, Showing};
 use super::rubric::Rubric;
 use super::whole::Study;
@@ -97,7 +98,7 @@ impl Desk {
             .collect();
         let problems = journal.problems().iter().map(|p| p.0.clone()).collect();
         Ok(Self {
-            title: study.plan().title.clone(),
+            title: blind_title(study.plan()),
             annotator,
             rubric: study.rubric().clone(),
             highlight: study.plan().highlight.clone(),
@@ -289,6 +290,13 @@ impl Items {
     }
 }
 
+/// The title, unless it names a contender: a reviewer need not know who takes part.
+fn blind_title(plan: &Plan) -> String {
+    let names = |text: &str| plan.contenders().any(|c| text.to_lowercase().contains(&c.to_lowercase()));
+    let titles = [&plan.title, &plan.id];
+    titles.into_iter().find(|title| !names(title)).cloned().unwrap_or_else(|| "A blind study".to_owned())
+}
+
 /// The middle value; the mean of the two middle ones.
 fn median(mut values: Vec<f64>) -> Option<f64> {
     values.sort_by(f64::total_cmp);
@@ -335,6 +343,13 @@ mod tests {
         assert_eq!(at.resume(&draft), Some(4));
         assert_eq!(at.resume(&ReviewDraft::default()), Some(2));
         assert_eq!(at.review(&slots[0]).and_then(|r| r.verdict), Some(Verdict::A));
+    }
+
+    #[test]
+    fn a_title_that_names_a_contender_is_not_shown() {
+        let title = |title: &str| blind_title(&Plan { title: title.into(), ..sample::plan(&["ada"]) });
+        assert_eq!(title("A small study"), "A small study");
+        assert_eq!(title("Plain against all others"), "kitchen-sink");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::assign::Slot;
 use super::judgment::{Rating, Verdict};
 use super::review::{Evidence, Marks};
+use crate::config::Layer;
 use crate::fault::{Fault, Result};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -64,6 +65,8 @@ pub struct ReviewDraft {
     pub flagged: bool,
     /// Whether the reference answer was looked at.
     pub reference_shown: bool,
+    /// The highlight layers that were shown.
+    pub shown: Vec<Layer>,
     /// Seconds spent on it so far, without the time away.
     pub seconds: f64,
     /// Seconds away meanwhile.

@@ -8,6 +8,7 @@ mod keeper;
 pub mod keys;
 pub mod picture;
 mod pump;
+pub mod review;
 mod runtime;
 mod screen;
 mod table;
