@@ -16,7 +16,7 @@ use crate::folder::Folder;
 use crate::generate::Checkpoint;
 use crate::job::{Cancel, Progress};
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Tokens that pass through the model at once: more makes larger products, and larger activations.
 const BATCH: usize = 1024;
@@ -219,6 +219,7 @@ impl Run<'_> {
         (self.report)(Status::Begun { steps, losses: state.losses.clone(), held_out: state.held_out });
         let (started, before) = (Instant::now(), (state.tokens, state.seconds, state.step));
         let mut sequence = Vec::new();
+        let mut saves = Saves::default();
         while state.step < steps {
             let (epoch, within) = (state.step / a_epoch, state.step % a_epoch);
             if within == 0 || sequence.is_empty() {
@@ -251,8 +252,13 @@ impl Run<'_> {
                 tokens_per_second: (state.tokens - before.0) as f64 / spent,
                 seconds_left: spent / (state.step - before.2) as f64 * (steps - state.step) as f64,
             });
-            if state.step.is_multiple_of(recipe.checkpoint_every) || state.step == steps {
+            if state.step.is_multiple_of(recipe.checkpoint_every)
+                || state.step == steps
+                || saves.are_due(Instant::now())
+            {
+                let begun = Instant::now();
                 part.save(&state, trained.values())?;
+                saves = Saves::after(begun, begun.elapsed());
             }
         }
         let held_out = match state.held_out {
@@ -337,9 +343,47 @@ impl Run<'_> {
     }
 }
 
+/// When the state was last saved in this process. The first step is saved at once, so that a disk that takes nothing is
+/// found out before hours are spent; slow steps are saved one by one, so that little is lost with the process.
+#[derive(Debug, Clone, Copy, Default)]
+struct Saves(Option<(Instant, Duration)>);
+
+impl Saves {
+    /// What may be lost at most, where saving is quick.
+    const APART: Duration = Duration::from_secs(10);
+
+    /// One that was begun then and took so long.
+    fn after(begun: Instant, took: Duration) -> Self {
+        Self(Some((begun + took, took)))
+    }
+
+    /// Never more than a twentieth of the time goes into saving.
+    fn are_due(self, now: Instant) -> bool {
+        self.0.is_none_or(|(last, took)| now.duration_since(last) >= Self::APART.max(took * 20))
+    }
+}
+
 fn diverged(place: &str, what: &str) -> Error {
     Fault::new(place, format!("{what} that is not a number"))
         .expected("finite figures")
         .next("Check the pair and the base's weights, or start anew with a lower --lr; the state before this step is kept in the folder ending in .part.")
         .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_step_is_saved_at_once_and_then_one_every_ten_seconds_or_twenty_times_what_it_took() {
+        assert!(Saves::default().are_due(Instant::now()));
+        let begun = Instant::now();
+        for (took, due) in [(0.0, 10.0), (0.5, 10.0), (3.0, 60.0)]
+            .map(|(a, b)| (Duration::from_secs_f64(a), Duration::from_secs_f64(b)))
+        {
+            let saves = Saves::after(begun, took);
+            assert!(!saves.are_due(begun + took + due - Duration::from_millis(1)));
+            assert!(saves.are_due(begun + took + due));
+        }
+    }
 }
