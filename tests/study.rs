@@ -232,7 +232,7 @@ fn a_plan_that_cannot_be_is_refused_at_once() {
     refused(&many, &["100 questions in the split test", "101 or more", "Ask for fewer"]);
     refused(&new(dir, &["--overlap", "1.5"]), &["overlap", "1.5", "a share from 0 to 1"]);
     refused(&new(dir, &["--annotators", "a/b"]), &["annotators", "a/b"]);
-    refused(&new(dir, &["--annotators", "0"]), &["--annotators", "1 to 100 places"]);
+    refused(&new(dir, &["--annotators", "0"]), &["annotators: found 0", "1 to 100 places"]);
     refused(
         &["study", "new", dir, "--corpus", "biomedicine", "--against", "reader"],
         &["against", "baseline"],

@@ -3,7 +3,7 @@
 use super::out::{self, Bar};
 use crate::config::{Paths, Settings};
 use crate::corpus::Split;
-use crate::fault::Fault;
+use crate::fault::{Fault, Result};
 use crate::job::interrupt::interruptible;
 use crate::lab::{Failed, Generated, Lab, Planning};
 use crate::study::{self, Reviewer, Status, Study, Tally};
@@ -179,17 +179,9 @@ fn new(lab: &Lab, args: &New) -> anyhow::Result<()> {
     ))
 }
 
-/// Names, or so many places.
-fn annotators(named: Option<&str>, settings: &Settings) -> anyhow::Result<Vec<String>> {
-    let Some(named) = named else { return Ok(vec![study::annotator(&settings.lab.annotator)]) };
-    match named.trim().parse::<usize>() {
-        Ok(n @ 1..=100) => Ok((1..=n).map(|n| format!("reviewer-{n}")).collect()),
-        Ok(n) => Err(Fault::new("--annotators", n)
-            .expected("1 to 100 places, or names with commas between them")
-            .next("Name a number in that range.")
-            .into()),
-        Err(_) => Ok(named.split(',').map(|name| name.trim().to_owned()).collect()),
-    }
+/// Those named, or whoever sits here.
+fn annotators(named: Option<&str>, settings: &Settings) -> Result<Vec<String>> {
+    named.map_or_else(|| Ok(vec![study::annotator(&settings.lab.annotator)]), study::annotators)
 }
 
 fn generate(lab: &Lab, args: &Generate) -> anyhow::Result<()> {
@@ -197,7 +189,7 @@ fn generate(lab: &Lab, args: &Generate) -> anyhow::Result<()> {
         // Ctrl-C ends it within a token; what was answered is kept.
         let cancel = interruptible();
         let bar = Bar::new();
-        lab.generate(&args.dir, args.workers, &|p| bar.show(&p), &cancel)
+        lab.generate(&args.dir, args.workers, &|step| bar.show(step.progress()), &cancel)
             .map_err(out::stopped("What was answered is kept; the same command goes on."))?
     };
     let commitment = study.frozen()?.key.clone();

@@ -11,7 +11,7 @@ pub use crate::finetune::{HeldOut, Method, Outcome, Recipe, Status};
 pub use evaluate::{
     Difference, Evaluating, Evaluation, Figures, Measure, Measured, OfModel, OnCorpus, evaluated,
 };
-pub use study::{Failed, Generated, Planning};
+pub use study::{Failed, Generated, Generating, Planning, WatchGenerating};
 pub use tune::{Ended, Grid, Tuned, Tuning, Turn, Watch, WatchGrid, name as tuned_name};
 
 use crate::compare::{self, Event, Models, Pair, Request, Side, Trial};

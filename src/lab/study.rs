@@ -7,7 +7,7 @@ use crate::compare::{self, Answer, Asked, Finish, Rerun, Role};
 use crate::corpus::{Entry, PassageLength, Split};
 use crate::fault::{Error, Fault, Result};
 use crate::generate::{Contender, Sampling, identity};
-use crate::job::{self, Cancel, Clock, Report};
+use crate::job::{self, Cancel, Clock, Progress, Report};
 use crate::retrieve::{self, Index};
 use crate::study::{self, Deed, Key, Plan, Reference, Rubric, SealedQuestion, Sources, Study};
 use jiff::Timestamp;
@@ -56,6 +56,32 @@ pub struct Generated {
     /// Answers that failed: they are tried again the next time.
     pub failed: Vec<Failed>,
 }
+
+/// What generating reports while it works.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Generating {
+    /// Indices are built, models loaded, prompts packed.
+    Preparing(Progress),
+    /// Answers are made: so many of all are there. `failed` of those tried this time gave none.
+    Answering {
+        /// How far it is, in answers, and how long the rest takes.
+        progress: Progress,
+        /// Answers that failed.
+        failed: usize,
+    },
+}
+
+impl Generating {
+    /// How far it is, whatever it does.
+    pub fn progress(&self) -> &Progress {
+        match self {
+            Self::Preparing(progress) | Self::Answering { progress, .. } => progress,
+        }
+    }
+}
+
+/// Where generating reports: a closure that must not block.
+pub type WatchGenerating<'a> = &'a (dyn Fn(Generating) + Sync);
 
 /// An answer that failed.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -129,9 +155,13 @@ impl Lab {
         &self,
         dir: &Path,
         workers: Option<NonZeroUsize>,
-        report: Report<'_>,
+        watch: WatchGenerating<'_>,
         cancel: &Cancel,
     ) -> Result<Generated> {
+        let report: Report<'_> = &|progress| watch(Generating::Preparing(progress));
+        let gone_wrong = AtomicUsize::new(0);
+        let answering =
+            |progress| watch(Generating::Answering { progress, failed: gone_wrong.load(Ordering::Relaxed) });
         let mut study = Study::open(dir)?;
         let _lock = study.lock()?;
         let sampling = super::sampling(&study.plan().sampling)?;
@@ -144,10 +174,18 @@ impl Lab {
         let missing = missing(&study, &key);
         let open: usize = missing.iter().map(|(_, questions)| questions.len()).sum();
         let all = study.plan().contenders().count() * key.questions().len();
-        let clock = Clock::new(report, all - open, all);
+        let clock = Clock::new(&answering, all - open, all);
         for (contender, questions) in &missing {
             let workers = job::workers(workers);
-            let run = Run { study: &study, sampling: &sampling, workers, clock: &clock, report, cancel };
+            let run = Run {
+                study: &study,
+                sampling: &sampling,
+                workers,
+                clock: &clock,
+                failed: &gone_wrong,
+                report,
+                cancel,
+            };
             let (made, wrong) = self.answer_all(&run, contender, questions)?;
             answers += made;
             failed.extend(wrong);
@@ -277,6 +315,7 @@ impl Lab {
                     let (corpus, question) = (corpus.clone(), id.clone());
                     let mut failed = failed.lock().unwrap_or_else(PoisonError::into_inner);
                     failed.push(Failed { contender: name.to_owned(), corpus, question, why });
+                    run.failed.fetch_add(1, Ordering::Relaxed);
                 }
                 Finish::Stop | Finish::Length => {
                     run.study.keep_answer(
@@ -339,6 +378,8 @@ struct Run<'a> {
     sampling: &'a Sampling,
     workers: NonZeroUsize,
     clock: &'a Clock<'a>,
+    /// How many answers failed so far, of every contender.
+    failed: &'a AtomicUsize,
     report: Report<'a>,
     cancel: &'a Cancel,
 }

@@ -53,6 +53,8 @@ pub use trials::{Summary, Trials};
 pub use unblind::Verified;
 pub use whole::{Sources, Study};
 
+use crate::fault::{Fault, Result};
+
 /// Who judges, where no name was given: the name the person is logged in under.
 pub fn annotator(named: &str) -> String {
     let logged_in = || std::env::var("USER").or_else(|_| std::env::var("USERNAME")).unwrap_or_default();
@@ -62,4 +64,19 @@ pub fn annotator(named: &str) -> String {
         name.trim().chars().map(|c| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '-' }).collect();
     let safe = safe.trim_matches(['.', '-']).to_owned();
     if safe.is_empty() { "anonymous".to_owned() } else { safe }
+}
+
+/// Who judges a study: names with commas between them, or a number of places for reviewers who are not known yet.
+///
+/// # Errors
+/// A [`Fault`] for a number of places out of its range. The names are checked with the plan.
+pub fn annotators(named: &str) -> Result<Vec<String>> {
+    match named.trim().parse::<usize>() {
+        Ok(n @ 1..=100) => Ok((1..=n).map(|n| format!("reviewer-{n}")).collect()),
+        Ok(n) => Err(Fault::new("annotators", n)
+            .expected("1 to 100 places, or names with commas between them")
+            .next("Name a number in that range.")
+            .into()),
+        Err(_) => Ok(named.split(',').map(|name| name.trim().to_owned()).collect()),
+    }
 }

@@ -29,6 +29,10 @@ pub enum Context {
     Form,
     /// The training is on the screen.
     Training,
+    /// The form for a study is filled in.
+    Plan,
+    /// The study is on the screen.
+    Study,
     /// The help is shown.
     Help,
     /// Whether to quit is asked.
@@ -39,7 +43,7 @@ use Context as C;
 
 impl Context {
     /// Every context.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         C::Question,
         C::Passages,
         C::Answer,
@@ -51,13 +55,15 @@ impl Context {
         C::Models,
         C::Form,
         C::Training,
+        C::Plan,
+        C::Study,
         C::Help,
         C::Quit,
     ];
 
     /// Whether letters go into a text.
     pub fn is_typing(self) -> bool {
-        matches!(self, C::Question | C::Note | C::Form)
+        matches!(self, C::Question | C::Note | C::Form | C::Plan)
     }
 
     /// For the help and the README.
@@ -74,6 +80,8 @@ impl Context {
             C::Models => "choosing models",
             C::Form => "the form for fine-tuning",
             C::Training => "fine-tuning",
+            C::Plan => "the form for a study",
+            C::Study => "a study",
             C::Help => "help",
             C::Quit => "quitting",
         }
@@ -139,6 +147,11 @@ pub enum Action {
     StopTraining,
     GoOnTraining,
     PutToWork,
+    Study,
+    MakeStudy,
+    Space,
+    GenerateStudy,
+    StopStudy,
     Back,
     Help,
     Quit,
@@ -152,7 +165,9 @@ pub type Binding = table::Binding<Action, Context>;
 const PANELS: &[Context] = &[C::Passages, C::Answer];
 const LISTS: &[Context] = &[C::Trials, C::Choose, C::Models];
 const SCROLLED: &[Context] = &[C::Passages, C::Answer, C::Help];
-const LETTERS: &[Context] = &[C::Passages, C::Answer, C::Judge, C::Trials, C::Choose, C::Models, C::Training];
+const FORMS: &[Context] = &[C::Form, C::Plan];
+const LETTERS: &[Context] =
+    &[C::Passages, C::Answer, C::Judge, C::Trials, C::Choose, C::Models, C::Training, C::Study];
 
 macro_rules! bindings {
     ($($action:expr, $keys:expr, $title:expr, $help:expr, $contexts:expr, $rank:expr;)*) => {
@@ -191,6 +206,7 @@ pub const BINDINGS: &[Binding] = bindings![
     Action::Corpora, ["c"], "corpus", "Choose the corpus.", PANELS, 4;
     Action::Models, ["m"], "models", "Choose the two models.", PANELS, 4;
     Action::Finetune, ["f"], "fine-tune", "Fine-tune a model, or watch the training that is running.", PANELS, 3;
+    Action::Study, ["S"], "study", "Plan a study for several people, or watch its answers being generated.", PANELS, 3;
     Action::Degree(1), ["1"], "rate", "Rate from 1 to 5 and go on to the next; what each degree means is on the screen.", &[C::Judge], 9;
     Action::Degree(2), ["2"], "", "", &[C::Judge], 0;
     Action::Degree(3), ["3"], "", "", &[C::Judge], 0;
@@ -228,23 +244,29 @@ pub const BINDINGS: &[Binding] = bindings![
     Action::Finetune, ["f"], "fine-tune", "Fine-tune the selected model, or its base if it is an adapter; while a training is running, watch it.", &[C::Models], 7;
     Action::Back, ["Esc"], "back", "Go back without choosing.", &[C::Trials, C::Choose, C::Models, C::Help], 8;
     Action::StartTraining, ["Enter"], "start", "Start the training; one that was stopped goes on when the same is started again.", &[C::Form], 9;
-    Action::NextPart, ["Down", "Tab"], "next line", "Go to the next line.", &[C::Form], 5;
-    Action::PreviousPart, ["Up", "BackTab"], "line before", "Go to the line before.", &[C::Form], 0;
-    Action::PreviousValue, ["Left"], "smaller", "Take the value before; or type one.", &[C::Form], 0;
-    Action::NextValue, ["Right"], "next value", "Take the next value; or type one.", &[C::Form], 6;
-    Action::EraseValue, ["Backspace"], "erase", "Erase a letter.", &[C::Form], 0;
-    Action::Back, ["Esc"], "back", "Go back without starting; what was filled in stays.", &[C::Form], 8;
+    Action::MakeStudy, ["Enter"], "make", "Make the study's folder; where there is a study already, open it.", &[C::Plan], 9;
+    Action::NextPart, ["Down", "Tab"], "next line", "Go to the next line.", FORMS, 5;
+    Action::PreviousPart, ["Up", "BackTab"], "line before", "Go to the line before.", FORMS, 0;
+    Action::PreviousValue, ["Left"], "smaller", "Take the value before; or type one.", FORMS, 0;
+    Action::NextValue, ["Right"], "next value", "Take the next value; or type one.", FORMS, 6;
+    Action::Space, ["Space"], "set", "Where several can be set, set or remove the one that is marked; a sets or removes all.", &[C::Plan], 6;
+    Action::EraseValue, ["Backspace"], "erase", "Erase a letter.", FORMS, 0;
+    Action::Back, ["Esc"], "back", "Go back without starting; what was filled in stays.", FORMS, 8;
     Action::StopTraining, ["x"], "stop", "Stop the training; what was learnt is kept.", &[C::Training], 9;
     Action::GoOnTraining, ["g"], "go on", "Go on with a training that was stopped or failed.", &[C::Training], 9;
     Action::PutToWork, ["Enter"], "put to work", "Ask the base and what was made of it.", &[C::Training], 9;
     Action::Back, ["Esc"], "back", "Go back to asking; the training goes on.", &[C::Training], 8;
     Action::Finetune, ["f"], "another", "Fill in the form for another training.", &[C::Training], 7;
     Action::Models, ["m"], "models", "Choose the two models.", &[C::Training], 6;
+    Action::GenerateStudy, ["g"], "generate", "Generate the study's answers, or go on; those that failed are tried again.", &[C::Study], 9;
+    Action::StopStudy, ["x"], "stop", "Stop generating; what was answered is kept.", &[C::Study], 9;
+    Action::Back, ["Esc"], "back", "Go back to asking; generating goes on.", &[C::Study], 8;
+    Action::Study, ["S"], "another", "Fill in the form for another study.", &[C::Study], 7;
     Action::Help, ["?", "F1"], "help", "Show every key.", LETTERS, 2;
-    Action::Help, ["F1"], "help", "Show every key.", &[C::Question, C::Note, C::Tags, C::Form], 2;
+    Action::Help, ["F1"], "help", "Show every key.", &[C::Question, C::Note, C::Tags, C::Form, C::Plan], 2;
     Action::Back, ["?", "F1", "q"], "back", "Close the help.", &[C::Help], 0;
     Action::Quit, ["q", "Ctrl-c"], "quit", "Quit; what was entered is kept.", LETTERS, 1;
-    Action::Quit, ["Ctrl-c"], "quit", "Quit; what was entered is kept.", &[C::Question, C::Note, C::Tags, C::Form, C::Help], 1;
+    Action::Quit, ["Ctrl-c"], "quit", "Quit; what was entered is kept.", &[C::Question, C::Note, C::Tags, C::Form, C::Plan, C::Help], 1;
     Action::QuitAnyway, ["y", "Ctrl-c"], "quit anyway", "Quit although something could not be saved; it is printed then.", &[C::Quit], 9;
     Action::Stay, ["n", "Esc"], "stay", "Stay, and keep trying to save.", &[C::Quit], 8;
 ];

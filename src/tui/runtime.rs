@@ -1,7 +1,7 @@
 //! Carries out what the lab wants done. Models, indices and the disk are worked on threads of their own, so that no
 //! key waits for them.
 
-use super::app::{App, Effect, Message, Start, Training, quoted};
+use super::app::{App, Counts, Effect, Made, Message, Start, Studying, Training, at_home, quoted};
 use super::keeper::{Keeper, Shelf, Word};
 use super::pump::{self, Program, Weight};
 use super::screen::Screen;
@@ -12,9 +12,9 @@ use crate::config::{Colour, Settings};
 use crate::corpus::{Entry, Split};
 use crate::fault::{Error, Fault};
 use crate::job::{self, Cancel, Progress, Task};
-use crate::lab::{self, Asking, Lab, Tuning};
+use crate::lab::{self, Asking, Lab, Planning, Tuning};
 use crate::retrieve::Index;
-use crate::study::{self, DataLock, Draft, History, Journal, Judgment};
+use crate::study::{self, DataLock, Draft, Files as StudyFiles, History, Journal, Judgment, Study};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use ratatui::Frame;
 use ratatui::crossterm::event::Event;
@@ -24,8 +24,8 @@ use std::time::{Duration, Instant};
 
 /// How often the screen is drawn while only time passes.
 const TICK: Duration = Duration::from_millis(250);
-/// How long the end of the lab waits for a training to keep its state. It is asked between two batches; a model that
-/// takes longer for one goes on from the state it kept last.
+/// How long the end of the lab waits for a training to keep its state, or for the answer at hand to be given up. A
+/// training is asked between two batches; a model that takes longer for one goes on from the state it kept last.
 const PARTING: Duration = Duration::from_secs(3);
 
 /// Opens the lab in the terminal and runs it to its end.
@@ -64,17 +64,17 @@ pub fn run(data_dir: Option<&Path>, corpus: Option<String>, pair: Option<String>
     let outcome = pump::pump(&mut app, first, theme, screen.terminal(), &receiver, |effects| {
         runtime.carry_out(effects)
     });
-    runtime.ask_training_to_stop();
+    runtime.ask_jobs_to_stop();
     drop(screen);
     let unkept = runtime.keeper.finish();
     if !unkept.is_empty() {
         // The disk would not take them: the terminal's own memory is the last place that can.
         crate::cli::last_words(&unkept, "your journal (`juxta paths` says where)")?;
     }
-    runtime.wait_for_training(&mut app, &receiver);
+    runtime.wait_for_jobs(&mut app, &receiver);
     let options = data_dir
         .map_or_else(String::new, |dir| format!(" --data-dir {}", quoted(&dir.display().to_string())));
-    if let Some(line) = app.farewell(&options) {
+    for line in [app.farewell(&options), app.study_farewell(&options)].into_iter().flatten() {
         crate::cli::parting(&line);
     }
     Ok(outcome?)
@@ -183,12 +183,23 @@ struct Runtime {
     warming: Option<Task>,
     trial: Option<Task>,
     training: Option<Task>,
+    generating: Option<Task>,
 }
 
 impl Runtime {
     fn new(lab: Arc<Lab>, keeper: Keeper<Files>, sender: Sender<Message>) -> Self {
         let index = Arc::new(Mutex::new(None));
-        Self { lab, keeper, sender, index, indexing: None, warming: None, trial: None, training: None }
+        Self {
+            lab,
+            keeper,
+            sender,
+            index,
+            indexing: None,
+            warming: None,
+            trial: None,
+            training: None,
+            generating: None,
+        }
     }
 
     /// Carries effects out; true to end.
@@ -238,12 +249,30 @@ impl Runtime {
                     Ok(())
                 }
                 Effect::Count(entry) => self.in_background("questions", move |_| {
-                    let count = entry.read().map(|corpus| corpus.split(Split::Train).count());
-                    Message::Counted(entry.manifest.id, count.map_err(fault))
+                    let counts = entry.read().map(|corpus| {
+                        let of = |split| corpus.split(split).count();
+                        Counts { train: of(Split::Train), dev: of(Split::Dev), test: of(Split::Test) }
+                    });
+                    Message::Counted(entry.manifest.id, counts.map_err(fault))
                 }),
                 Effect::Tune(tunings) => self.tune(tunings),
                 Effect::StopTuning => {
-                    self.ask_training_to_stop();
+                    stop(self.training.as_ref());
+                    Ok(())
+                }
+                Effect::FreeFolder(name) => self.in_background("folder", move |_| {
+                    let free = free_folder(&name);
+                    Message::FolderFree(name, free)
+                }),
+                Effect::Plan(dir, planning) => {
+                    self.in_background("plan", move |lab| plan(lab, &dir, &planning))
+                }
+                Effect::Generate(dir) => {
+                    self.generate(dir);
+                    Ok(())
+                }
+                Effect::StopGenerating => {
+                    stop(self.generating.as_ref());
                     Ok(())
                 }
                 Effect::Quit => return true,
@@ -320,11 +349,7 @@ impl Runtime {
                 }
                 Ok(())
             };
-            // Threads of its own: a training never leaves the common ones, and answers would wait for them.
-            let result = match rayon::ThreadPoolBuilder::new().build() {
-                Ok(pool) => pool.install(all),
-                Err(error) => Err(no_thread(error).into()),
-            };
+            let result = on_own_threads(all);
             let ended = match result {
                 Ok(()) => Ok(true),
                 Err(Error::Cancelled) => Ok(false),
@@ -341,18 +366,47 @@ impl Runtime {
         Ok(())
     }
 
-    fn ask_training_to_stop(&self) {
-        if let Some(training) = &self.training {
-            training.cancel();
+    fn generate(&mut self, dir: PathBuf) {
+        let (lab, sender) = (Arc::clone(&self.lab), self.sender.clone());
+        let task = job::spawn("generating", move |cancel| {
+            let watch = |step| {
+                let _ = sender.send(Message::Generating(step));
+            };
+            let result = on_own_threads(|| lab.generate(&dir, None, &watch, &cancel));
+            let ended = match result {
+                Ok(generated) => Ok(Some(Box::new(generated))),
+                Err(Error::Cancelled) => Ok(None),
+                Err(Error::Fault(fault)) => Err(*fault),
+            };
+            let _ = sender.send(Message::GeneratingEnded(ended));
+        });
+        match task {
+            Ok(task) => self.generating = Some(task),
+            Err(error) => {
+                let _ = self.sender.send(Message::GeneratingEnded(Err(no_thread(error))));
+            }
         }
     }
 
-    /// Waits until a training that was asked to stop has kept its state, but not for long.
-    fn wait_for_training(&self, app: &mut App, messages: &Receiver<Message>) {
+    fn ask_jobs_to_stop(&self) {
+        stop(self.training.as_ref());
+        stop(self.generating.as_ref());
+    }
+
+    /// Waits until what was asked to stop has kept its state, but not for long.
+    fn wait_for_jobs(&self, app: &mut App, messages: &Receiver<Message>) {
         let until = Instant::now() + PARTING;
-        while app.training.as_ref().is_some_and(Training::is_active) {
+        while app.training.as_ref().is_some_and(Training::is_active)
+            || app.study.as_ref().is_some_and(Studying::is_active)
+        {
             match messages.recv_deadline(until) {
-                Ok(message @ (Message::Tuning(_) | Message::TuningMade(..) | Message::TuningEnded(_))) => {
+                Ok(
+                    message @ (Message::Tuning(_)
+                    | Message::TuningMade(..)
+                    | Message::TuningEnded(_)
+                    | Message::Generating(_)
+                    | Message::GeneratingEnded(_)),
+                ) => {
                     app.update(message);
                 }
                 Ok(_) => {}
@@ -396,6 +450,41 @@ impl Runtime {
         })?);
         Ok(())
     }
+}
+
+fn stop(task: Option<&Task>) {
+    if let Some(task) = task {
+        task.cancel();
+    }
+}
+
+/// Does long work on threads of its own: it never leaves the common ones, and answers would wait for them.
+fn on_own_threads<T: Send>(work: impl FnOnce() -> Result<T, Error> + Send) -> Result<T, Error> {
+    match rayon::ThreadPoolBuilder::new().build() {
+        Ok(pool) => pool.install(work),
+        Err(error) => Err(no_thread(error).into()),
+    }
+}
+
+/// A name like this one that nothing in the present folder has.
+fn free_folder(name: &str) -> String {
+    let numbered = (2..100).map(|n| format!("{name}-{n}"));
+    let mut names = std::iter::once(name.to_owned()).chain(numbered);
+    names.find(|name| !Path::new(name).exists()).unwrap_or_else(|| name.to_owned())
+}
+
+/// Makes the folder of a study, or finds the study that is there.
+fn plan(lab: &Lab, dir: &Path, planning: &Planning) -> Message {
+    let dir = at_home(dir, std::env::home_dir());
+    if StudyFiles::of(&dir).plan().is_file() {
+        let found = Study::open(&dir).and_then(|study| Ok(Made::of(&study, study.item_ids()?.len())));
+        return match found {
+            Ok(made) => Message::StudyThere(Box::new(made)),
+            Err(error) => Message::Planned(Err(fault(error))),
+        };
+    }
+    let made = lab.plan(&dir, planning).map(|study| Box::new(Made::of(&study, 0)));
+    Message::Planned(made.map_err(fault))
 }
 
 fn no_thread(error: impl std::fmt::Display) -> Fault {

@@ -1,6 +1,6 @@
 //! Fine-tuning in the lab: what each key and each message does to it, and whole frames as snapshots.
 
-use super::app::{App, Effect, Message, Over, Phase};
+use super::app::{App, Counts, Effect, Line, Message, Over, Phase};
 use super::frames::{SIZES, app, asked, done, press, printed, ready, snapshot};
 use super::picture::frame;
 use super::theme::Theme;
@@ -22,8 +22,12 @@ fn form() -> App {
     let mut app = app();
     ready(&mut app);
     press(&mut app, "\u{1b}mf");
-    app.update(Message::Counted("biomedicine".into(), Ok(1020)));
+    app.update(Message::Counted("biomedicine".into(), Ok(train(1020))));
     app
+}
+
+fn train(train: usize) -> Counts {
+    Counts { train, ..Counts::default() }
 }
 
 /// Empties the line the form is at and types a value into it.
@@ -143,7 +147,7 @@ fn enter_before_the_questions_are_counted_starts_when_they_are() {
     let mut app = app();
     press(&mut app, "\u{1b}mf");
     assert!(tunings(&key(&mut app, KeyCode::Enter)).is_empty());
-    assert_eq!(tunings(&app.update(Message::Counted("biomedicine".into(), Ok(1020)))).len(), 1);
+    assert_eq!(tunings(&app.update(Message::Counted("biomedicine".into(), Ok(train(1020))))).len(), 1);
 }
 
 #[test]
@@ -167,14 +171,14 @@ fn what_will_not_do_is_said_at_its_line_and_stays_as_it_was_typed() {
     let mut app = form();
     let mut wrong = |line: &str, value: &str, expected: &str| {
         let mut app_ = std::mem::replace(&mut app, form());
-        while app_.form.as_ref().is_some_and(|f| f.at.title() != line) {
+        while app_.form.as_ref().is_some_and(|f| f.sheet.at.title() != line) {
             key(&mut app_, KeyCode::Down);
         }
         fill(&mut app_, value);
         assert!(tunings(&key(&mut app_, KeyCode::Enter)).is_empty(), "{line} {value}");
         let form = app_.form.as_ref().expect("still open");
-        assert_eq!((form.at.title(), form.value(form.at)), (line, value));
-        let said = form.wrong.iter().map(|(_, why)| why.as_str()).collect::<Vec<_>>().join(" ");
+        assert_eq!((form.sheet.at.title(), form.value(form.sheet.at)), (line, value));
+        let said = form.sheet.wrong.iter().map(|(_, why)| why.as_str()).collect::<Vec<_>>().join(" ");
         assert!(said.contains(expected), "{line} {value}: {said}");
         assert!(text(&mut app_).contains("✗"), "{line} {value}");
     };
@@ -195,7 +199,7 @@ fn what_will_not_do_is_said_at_its_line_and_stays_as_it_was_typed() {
 fn a_corpus_with_fewer_questions_is_offered_fewer() {
     let mut app = app();
     press(&mut app, "\u{1b}mf");
-    app.update(Message::Counted("biomedicine".into(), Ok(340)));
+    app.update(Message::Counted("biomedicine".into(), Ok(train(340))));
     assert_eq!(tunings(&key(&mut app, KeyCode::Enter))[0].examples, 200);
 }
 
@@ -213,9 +217,9 @@ fn a_corpus_that_cannot_be_read_is_said_at_its_line() {
 fn a_model_that_is_there_already_is_not_made_again_and_a_grid_makes_the_rest() {
     let mut app = made();
     press(&mut app, "f\n");
-    app.update(Message::Counted("biomedicine".into(), Ok(1020)));
+    app.update(Message::Counted("biomedicine".into(), Ok(train(1020))));
     assert!(text(&mut app).contains(&format!("{MADE} is there already")));
-    while app.form.as_ref().is_some_and(|f| f.at.title() != "examples") {
+    while app.form.as_ref().is_some_and(|f| f.sheet.at.title() != "examples") {
         key(&mut app, KeyCode::Down);
     }
     fill(&mut app, "grid");
@@ -251,11 +255,11 @@ fn a_second_training_is_told_that_there_is_one_and_shown_it() {
     key(&mut app, KeyCode::Esc);
     press(&mut app, "mf");
     assert!(matches!(app.over, Over::Training));
-    assert!(app.notice.as_ref().is_some_and(|n| n.contains("One training at a time")));
+    assert!(app.notice.as_ref().is_some_and(|n| n.contains("One job at a time")));
     app.notice = None;
     assert!(tunings(&key(&mut app, KeyCode::Char('g'))).is_empty());
     press(&mut app, "f");
-    assert!(app.notice.as_ref().is_some_and(|n| n.contains("One training at a time")));
+    assert!(app.notice.as_ref().is_some_and(|n| n.contains("One job at a time")));
 }
 
 #[test]
@@ -268,7 +272,7 @@ fn a_stopped_training_goes_on_with_its_curve() {
     assert_eq!(phase(&app), Some(&Phase::Stopped));
     // The same again by the form, which is as it was.
     press(&mut app, "f");
-    app.update(Message::Counted("biomedicine".into(), Ok(1020)));
+    app.update(Message::Counted("biomedicine".into(), Ok(train(1020))));
     assert_eq!(tunings(&key(&mut app, KeyCode::Enter)).len(), 1);
     assert_eq!(losses(&app), 65);
     began(&mut app, 189, 65);
@@ -289,7 +293,7 @@ fn other_settings_begin_a_curve_of_their_own() {
     key(&mut app, KeyCode::Char('x'));
     app.update(Message::TuningEnded(Ok(false)));
     press(&mut app, "f");
-    app.update(Message::Counted("biomedicine".into(), Ok(1020)));
+    app.update(Message::Counted("biomedicine".into(), Ok(train(1020))));
     key(&mut app, KeyCode::Right);
     assert_eq!(tunings(&key(&mut app, KeyCode::Enter))[0].examples, 1000);
     assert_eq!(losses(&app), 0);
@@ -391,7 +395,7 @@ fn quitting_while_it_trains_ends_at_once_and_says_how_to_go_on() {
 fn the_form_over_a_lab_with_answers() {
     let mut app = done();
     press(&mut app, "mf");
-    app.update(Message::Counted("biomedicine".into(), Ok(1020)));
+    app.update(Message::Counted("biomedicine".into(), Ok(train(1020))));
     snapshot("tune_form", &mut app);
     press(&mut app, "grid");
     key(&mut app, KeyCode::Down);

@@ -77,9 +77,7 @@ impl App {
                     (_, None) => {}
                 }
             }
-            over @ (Over::None | Over::Help { .. } | Over::Form | Over::Training | Over::Quit) => {
-                self.over = over
-            }
+            over => self.over = over,
         }
         Vec::new()
     }

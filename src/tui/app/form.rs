@@ -1,20 +1,17 @@
-//! The form that fine-tuning is started from. Values stay text until then, so that one that will not do stays as it
-//! was typed, with the reason below it.
+//! The form that fine-tuning is started from.
 
+use super::sheet::{Counts, Line, Sheet, letter, turned};
 use crate::corpus::Entry;
 use crate::fault::{Error, Fault};
 use crate::generate::Contender;
 use crate::lab::{Recipe, Tuning, tuned_name};
-use crate::text::one_line;
-use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use ratatui::crossterm::event::KeyEvent;
 use std::collections::HashMap;
 
 /// The sizes of the paper's experiment: what the form offers, and together the grid.
 const SIZES: [usize; 3] = [200, 500, 1000];
 /// What is offered where nothing was chosen.
 const USUAL: usize = 500;
-/// The longest value that can be typed; no sensible one is nearly so long.
-const LONGEST: usize = 60;
 
 /// A line of the form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,13 +32,11 @@ pub enum Part {
     Seed,
 }
 
-impl Part {
-    /// From top to bottom.
-    pub const ALL: [Self; 7] =
-        [Self::Base, Self::Corpus, Self::Examples, Self::Epochs, Self::Rate, Self::Rank, Self::Seed];
+impl Line for Part {
+    const ALL: &'static [Self] =
+        &[Self::Base, Self::Corpus, Self::Examples, Self::Epochs, Self::Rate, Self::Rank, Self::Seed];
 
-    /// What it is called on the screen.
-    pub fn title(self) -> &'static str {
+    fn title(self) -> &'static str {
         match self {
             Self::Base => "base",
             Self::Corpus => "corpus",
@@ -53,16 +48,10 @@ impl Part {
         }
     }
 
-    /// Whether it is typed rather than chosen.
-    pub fn is_typed(self) -> bool {
+    fn is_typed(self) -> bool {
         !matches!(self, Self::Base | Self::Corpus)
     }
 
-    fn number(self) -> usize {
-        Self::ALL.iter().position(|p| *p == self).unwrap_or(0)
-    }
-
-    /// What `←` and `→` go through where a value is typed.
     fn offers(self) -> Vec<String> {
         let texts = |all: &[&str]| all.iter().map(|t| (*t).to_owned()).collect();
         match self {
@@ -98,18 +87,10 @@ pub struct Form {
     base: usize,
     /// Which corpus; the one that is open as long as nobody has chosen.
     corpus: Option<usize>,
-    /// Of each part that is typed.
-    typed: [String; Part::ALL.len()],
-    /// Where the next key goes.
-    pub at: Part,
-    /// Whether the next letter replaces the value, because nobody has typed it.
-    pub selected: bool,
+    /// What is typed.
+    pub sheet: Sheet<Part>,
     /// Training questions of each corpus, by id, as far as they are counted.
     counted: HashMap<String, Result<usize, Fault>>,
-    /// What will not do, and why.
-    pub wrong: Vec<(Part, String)>,
-    /// Whether to start as soon as the training questions are counted.
-    pub waiting: bool,
 }
 
 impl Form {
@@ -119,7 +100,7 @@ impl Form {
             return None;
         }
         let usual = Recipe::default();
-        let typed = Part::ALL.map(|part| match part {
+        let sheet = Sheet::new(Part::Examples, |part| match part {
             Part::Base | Part::Corpus => String::new(),
             Part::Examples => USUAL.to_string(),
             Part::Epochs => usual.epochs.to_string(),
@@ -127,17 +108,7 @@ impl Form {
             Part::Rank => usual.rank.to_string(),
             Part::Seed => usual.seed.to_string(),
         });
-        Some(Self {
-            stock,
-            base: 0,
-            corpus: None,
-            typed,
-            at: Part::Examples,
-            selected: true,
-            counted: HashMap::new(),
-            wrong: Vec::new(),
-            waiting: false,
-        })
+        Some(Self { stock, base: 0, corpus: None, sheet, counted: HashMap::new() })
     }
 
     /// Takes in what there is now; what was chosen stays chosen if it is still there.
@@ -153,7 +124,7 @@ impl Form {
         self.corpus =
             corpus.and_then(|folder| self.stock.corpora.iter().position(|(e, _)| e.folder == folder));
         self.counted.clear();
-        self.waiting = false;
+        self.sheet.waiting = false;
     }
 
     /// Chooses a base by its name; false if it is not among those that can be fine-tuned.
@@ -192,7 +163,7 @@ impl Form {
         match part {
             Part::Base => &self.base().name,
             Part::Corpus => &self.corpus().manifest.id,
-            typed => &self.typed[typed.number()],
+            typed => self.sheet.typed(typed),
         }
     }
 
@@ -202,8 +173,8 @@ impl Form {
     }
 
     /// Takes in how many training questions a corpus has. What nobody has typed is fitted to it.
-    pub fn count(&mut self, corpus: &str, count: Result<usize, Fault>) {
-        self.counted.insert(corpus.to_owned(), count);
+    pub fn count(&mut self, corpus: &str, count: &Result<Counts, Fault>) {
+        self.counted.insert(corpus.to_owned(), count.clone().map(|counts| counts.train));
         self.fit();
     }
 
@@ -212,87 +183,28 @@ impl Form {
         let too_many = examples.parse::<usize>().is_ok_and(|n| n > *count);
         if too_many && Part::Examples.offers().iter().any(|offer| offer == examples) && *count > 0 {
             let most = SIZES.into_iter().rfind(|n| n <= count).unwrap_or(*count);
-            self.typed[Part::Examples.number()] = most.to_string();
+            self.sheet.put(Part::Examples, most.to_string());
         }
-    }
-
-    /// Goes to another line.
-    pub fn go(&mut self, by: isize) {
-        let all = Part::ALL.len();
-        let next = self.at.number().checked_add_signed(by).unwrap_or(all - 1) % all;
-        self.at = Part::ALL[next];
-        self.selected = self.at.offers().iter().any(|offer| offer == self.value(self.at));
     }
 
     /// Goes to the next or the last of what is offered.
     pub fn turn(&mut self, by: isize) {
-        let turned = |at: usize, all: usize| at.saturating_add_signed(by).min(all - 1);
-        match self.at {
-            Part::Base => self.base = turned(self.base, self.stock.bases.len()),
+        match self.sheet.at {
+            Part::Base => self.base = turned(self.base, by, self.stock.bases.len()),
             Part::Corpus => {
-                self.corpus = Some(turned(self.chosen_corpus(), self.stock.corpora.len()));
+                self.corpus = Some(turned(self.chosen_corpus(), by, self.stock.corpora.len()));
                 self.fit();
             }
-            part => {
-                let offers = part.offers();
-                // Several numbers are more than any one.
-                let size = |text: &str| text.parse::<f64>().unwrap_or(f64::INFINITY);
-                let here = size(self.value(part));
-                let next = if by > 0 {
-                    offers.iter().find(|o| size(o) > here)
-                } else {
-                    offers.iter().rfind(|o| size(o) < here)
-                };
-                if let Some(next) = next {
-                    self.typed[part.number()].clone_from(next);
-                }
-                self.selected = true;
-            }
+            _ => return self.sheet.turn(by),
         }
-        self.mend();
+        self.sheet.mend();
     }
 
     /// Takes a key that is no key of the lab: a letter.
     pub fn input(&mut self, key: KeyEvent) {
-        if let KeyCode::Char(letter) = key.code
-            && !key.modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT)
-        {
-            self.insert(letter.encode_utf8(&mut [0; 4]));
+        if let Some(letter) = letter(key) {
+            self.sheet.insert(letter.encode_utf8(&mut [0; 4]));
         }
-    }
-
-    /// Inserts text, as it is typed or pasted.
-    pub fn insert(&mut self, text: &str) {
-        if !self.at.is_typed() {
-            return;
-        }
-        let value = &mut self.typed[self.at.number()];
-        if std::mem::take(&mut self.selected) {
-            value.clear();
-        }
-        let room = LONGEST.saturating_sub(value.chars().count());
-        value.extend(one_line(text).chars().take(room));
-        self.mend();
-    }
-
-    /// Removes the last letter, or what nobody has typed.
-    pub fn erase(&mut self) {
-        if !self.at.is_typed() {
-            return;
-        }
-        let value = &mut self.typed[self.at.number()];
-        if std::mem::take(&mut self.selected) {
-            value.clear();
-        } else {
-            value.pop();
-        }
-        self.mend();
-    }
-
-    /// What was wrong with a line that has been changed is not said any longer.
-    fn mend(&mut self) {
-        self.waiting = false;
-        self.wrong.retain(|(part, _)| *part != self.at);
     }
 
     /// The runs that the form describes, from the smallest. Of several, those whose result is `taken` already are
@@ -313,7 +225,7 @@ impl Form {
         let sizes = self.sizes();
         note(Part::Examples, sizes.as_ref().map(|_| ()).map_err(Clone::clone));
         let mut recipe = Recipe::default();
-        let (epochs, rank) = (self.whole(Part::Epochs), self.whole(Part::Rank));
+        let (epochs, rank) = (self.sheet.whole(Part::Epochs), self.sheet.whole(Part::Rank));
         note(Part::Epochs, epochs.and_then(|n| within(&mut recipe, |r| r.epochs = n as usize)));
         let rate = self.value(Part::Rate).trim().parse::<f64>();
         note(
@@ -324,7 +236,7 @@ impl Form {
             },
         );
         note(Part::Rank, rank.and_then(|n| within(&mut recipe, |r| r.rank = n as usize)));
-        note(Part::Seed, self.whole(Part::Seed).map(|n| recipe.seed = n));
+        note(Part::Seed, self.sheet.whole(Part::Seed).map(|n| recipe.seed = n));
         let (Ok(sizes), true) = (sizes, wrong.is_empty()) else { return Err(wrong) };
         let names: Vec<String> = sizes.iter().map(|n| self.name(*n, &recipe)).collect();
         let wanted: Vec<usize> =
@@ -374,10 +286,6 @@ impl Form {
             )),
             _ => Ok(sizes),
         }
-    }
-
-    fn whole(&self, part: Part) -> Result<u64, String> {
-        self.value(part).trim().parse().map_err(|_| "Write a whole number.".to_owned())
     }
 }
 

@@ -119,7 +119,7 @@ impl App {
         match &mut self.over {
             Over::Trials(list) => list.go(by),
             Over::Corpora(list) | Over::Models { list, .. } => list.go(by),
-            Over::None | Over::Help { .. } | Over::Form | Over::Training | Over::Quit => return false,
+            _ => return false,
         }
         true
     }

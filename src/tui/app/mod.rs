@@ -1,6 +1,7 @@
 //! What the lab is at a moment, and how it changes: `update(message) -> effects`, without terminal, files or
 //! threads, so that every change can be tested. The runtime carries the effects out.
 
+mod asked;
 mod asking;
 mod choosing;
 mod form;
@@ -8,17 +9,24 @@ mod judging;
 mod lists;
 mod looking;
 mod open;
+mod planning;
 mod question;
 mod rating;
+mod sheet;
+mod study;
 mod training;
 mod update;
 
+pub use asked::Asked;
 pub use form::{Form, Part};
 pub use judging::{Field, Judging, Keeping};
 pub use lists::{Choice, List};
 pub use open::{Open, State};
+pub use planning::PlanForm;
 pub use question::Question;
 pub(in crate::tui) use question::editor;
+pub use sheet::{Counts, Line, Sheet};
+pub use study::{Made, Stage, Studying, at_home};
 pub use training::{Phase, Training, quoted};
 
 use super::keys::Context;
@@ -28,11 +36,12 @@ use crate::corpus::Entry;
 use crate::fault::Fault;
 use crate::generate::{Contender, Sampling};
 use crate::job::Progress;
-use crate::lab::{Status, Tuned, Tuning};
+use crate::lab::{Generated, Generating, Planning, Status, Tuned, Tuning};
 use crate::study::{Draft, Judgment, Summary};
 use ratatui::crossterm::event::{KeyEvent, MouseEvent};
 use ratatui::layout::Rect;
 use std::collections::{BTreeSet, HashMap};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// What happened.
@@ -66,14 +75,24 @@ pub enum Message {
     NotKept(Fault),
     /// Something that is only worth telling.
     Told(Fault),
-    /// How many training questions a corpus has, or why they cannot be counted.
-    Counted(String, Result<usize, Fault>),
+    /// How many questions a corpus has, or why they cannot be counted.
+    Counted(String, Result<Counts, Fault>),
     /// How far the training is.
     Tuning(Status),
     /// A model is made, and what models there are now.
     TuningMade(Box<Tuned>, Vec<Contender>),
     /// The training came to its end: all that was asked for is made, it was stopped (`false`), or failed.
     TuningEnded(Result<bool, Fault>),
+    /// For a folder that was to be proposed, one that is free.
+    FolderFree(String, String),
+    /// A study's folder is made, or why not.
+    Planned(Result<Box<Made>, Fault>),
+    /// There is a study already in the folder that was to be made.
+    StudyThere(Box<Made>),
+    /// How far the answers of the study are.
+    Generating(Generating),
+    /// Every answer of the study was tried, it was stopped (`None`), or failed.
+    GeneratingEnded(Result<Option<Box<Generated>>, Fault>),
 }
 
 /// What the runtime is to do.
@@ -99,12 +118,20 @@ pub enum Effect {
     Draft(Box<Draft>),
     /// Keep a question for the history.
     Remember(String),
-    /// Count the training questions of a corpus.
+    /// Count the questions of a corpus.
     Count(Box<Entry>),
     /// Fine-tune, one run after the other.
     Tune(Vec<Tuning>),
     /// Stop fine-tuning.
     StopTuning,
+    /// Find a free folder in place of one that is to be proposed.
+    FreeFolder(String),
+    /// Make the folder of a study.
+    Plan(PathBuf, Box<Planning>),
+    /// Generate the answers of the study in a folder, or go on.
+    Generate(PathBuf),
+    /// Stop generating.
+    StopGenerating,
     /// End the lab.
     Quit,
 }
@@ -182,6 +209,10 @@ pub enum Over {
     Form,
     /// The training, running or ended.
     Training,
+    /// The form that a study is planned with.
+    Plan,
+    /// The study that was planned last, and its answers being generated.
+    Study,
     /// Whether to quit although something is not saved.
     Quit,
 }
@@ -277,6 +308,10 @@ pub struct App {
     pub form: Option<Form>,
     /// The training that is running or was the last.
     pub training: Option<Training>,
+    /// The form for a study, as it was left.
+    pub plan: Option<PlanForm>,
+    /// The study that is being generated or was planned or opened last.
+    pub study: Option<Studying>,
     /// What was made last and has not been asked yet, by its name.
     pub newest: Option<String>,
     /// What the last frame drew.
@@ -358,6 +393,8 @@ impl App {
             remarks: start.remarks,
             form: None,
             training: None,
+            plan: None,
+            study: None,
             newest: None,
             drawn: Drawn::default(),
             draft: start.draft,
@@ -377,6 +414,8 @@ impl App {
             Over::Models { .. } => return Context::Models,
             Over::Form => return Context::Form,
             Over::Training => return Context::Training,
+            Over::Plan => return Context::Plan,
+            Over::Study => return Context::Study,
             Over::Quit => return Context::Quit,
             Over::None => {}
         }

@@ -1,6 +1,7 @@
 //! Fine-tuning in the lab: the form, the run and its loss curve, what came of it.
 
 use super::form::{Form, Stock};
+use super::sheet::Counts;
 use super::{App, Effect, Over};
 use crate::compare::Pair;
 use crate::corpus::Entry;
@@ -236,6 +237,14 @@ fn command(tuning: &Tuning) -> String {
     text
 }
 
+/// What the lab finds something by that is in no list.
+fn path(folder: &Folder, name: &str) -> String {
+    match folder {
+        Folder::Disk(path) => path.display().to_string(),
+        Folder::Bundled(_) => name.to_owned(),
+    }
+}
+
 /// As a shell takes it for one word.
 pub fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./,".contains(c);
@@ -244,8 +253,6 @@ pub fn quoted(word: &str) -> String {
     }
     format!("'{}'", one_line(word).replace('\'', "'\\''"))
 }
-
-const ONE_AT_A_TIME: &str = "One training at a time: this one is running, and x stops it.";
 
 impl App {
     /// Shows the training that is running or has ended, or the form for another.
@@ -258,10 +265,10 @@ impl App {
         if let Some(training) = &mut self.training
             && (training.is_active() || !asks_for_another)
         {
-            if training.is_active() && asks_for_another {
-                self.notice = Some(ONE_AT_A_TIME.into());
-            }
             training.seen = true;
+            if training.is_active() && asks_for_another {
+                self.notice = self.busy().map(str::to_owned);
+            }
             self.over = Over::Training;
             return Vec::new();
         }
@@ -299,7 +306,7 @@ impl App {
     }
 
     /// A base as an adapter names it: by its name, or the last part of a path or of a hub's name.
-    fn base_name<'a>(&'a self, base: &'a str) -> &'a String {
+    pub(super) fn base_name<'a>(&'a self, base: &'a str) -> &'a String {
         let last = base.rsplit('/').next().unwrap_or(base);
         let known = self
             .models
@@ -310,10 +317,6 @@ impl App {
     }
 
     fn stock(&self) -> Stock {
-        let path = |folder: &Folder, name: &str| match folder {
-            Folder::Disk(path) => path.display().to_string(),
-            Folder::Bundled(_) => name.to_owned(),
-        };
         let whole = self.models.iter().filter(|c| c.kind.is_whole());
         let mut bases: Vec<(Contender, String)> = whole.map(|c| (c.clone(), c.name.clone())).collect();
         // What was named by its path is in no list.
@@ -322,13 +325,19 @@ impl App {
                 bases.push((c.clone(), path(&c.folder, &c.name)));
             }
         }
+        let (corpora, open) = self.corpora_to_choose();
+        Stock { bases, corpora, open }
+    }
+
+    /// The corpora, each with what the lab finds it by, and which is open.
+    pub(super) fn corpora_to_choose(&self) -> (Vec<(Entry, String)>, usize) {
         let mut corpora: Vec<(Entry, String)> =
             self.corpora.iter().map(|e| (e.clone(), e.manifest.id.clone())).collect();
         let open = corpora.iter().position(|(e, _)| e.folder == self.corpus.folder).unwrap_or_else(|| {
             corpora.push((self.corpus.clone(), path(&self.corpus.folder, &self.corpus.manifest.id)));
             corpora.len() - 1
         });
-        Stock { bases, corpora, open }
+        (corpora, open)
     }
 
     /// Changes the form; a corpus whose training questions are not counted yet is given to be counted.
@@ -342,37 +351,34 @@ impl App {
         Vec::new()
     }
 
-    pub(super) fn counted(&mut self, corpus: &str, count: Result<usize, Fault>) -> Vec<Effect> {
+    pub(super) fn counted(&mut self, corpus: &str, count: &Result<Counts, Fault>) -> Vec<Effect> {
         let Some(form) = &mut self.form else { return Vec::new() };
         form.count(corpus, count);
-        if form.waiting && form.questions().is_some() && matches!(self.over, Over::Form) {
+        if form.sheet.waiting && form.questions().is_some() && matches!(self.over, Over::Form) {
             return self.start_training();
         }
         Vec::new()
     }
 
     pub(super) fn start_training(&mut self) -> Vec<Effect> {
-        if self.training.as_ref().is_some_and(Training::is_active) {
-            self.notice = Some(ONE_AT_A_TIME.into());
+        if let Some(busy) = self.busy() {
+            self.notice = Some(busy.to_owned());
             return Vec::new();
         }
         let Some(form) = &mut self.form else { return Vec::new() };
         if form.questions().is_none() {
-            form.waiting = true;
+            form.sheet.waiting = true;
             return Vec::new();
         }
-        form.waiting = false;
+        form.sheet.waiting = false;
         let models = &self.models;
         match form.tunings(&|name| models.iter().any(|c| c.name == name)) {
             Err(wrong) => {
-                if let Some((part, _)) = wrong.first() {
-                    (form.at, form.selected) = (*part, false);
-                }
-                form.wrong = wrong;
+                form.sheet.refuse(wrong);
                 Vec::new()
             }
             Ok(tunings) => {
-                form.wrong.clear();
+                form.sheet.wrong.clear();
                 let names = tunings.iter().map(|t| form.name(t.examples, &t.recipe)).collect();
                 let mut training =
                     Training::new(form.base().clone(), form.corpus().manifest.id.clone(), tunings, names);
@@ -396,16 +402,16 @@ impl App {
 
     /// Goes on with a training that was stopped or failed.
     pub(super) fn go_on_training(&mut self) -> Vec<Effect> {
+        if let Some(busy) = self.busy() {
+            self.notice = Some(busy.to_owned());
+            return Vec::new();
+        }
         match &mut self.training {
             Some(training) if matches!(training.phase, Phase::Stopped | Phase::Failed(_)) => {
                 training.phase = Phase::Preparing(None);
                 training.pace = None;
                 training.seen = true;
                 vec![Effect::Tune(training.tunings[training.at..].to_vec())]
-            }
-            Some(training) if training.is_active() => {
-                self.notice = Some(ONE_AT_A_TIME.into());
-                Vec::new()
             }
             _ => Vec::new(),
         }

@@ -2,7 +2,7 @@
 
 use super::judging::{Field, Judging};
 use super::lists::List;
-use super::{App, Effect, Form, Index, Message, Over, Panel};
+use super::{App, Effect, Form, Index, Message, Over, Panel, PlanForm};
 use crate::config::Layer;
 use crate::study::Verdict;
 use crate::tui::keys::{self, Action, Context};
@@ -57,7 +57,11 @@ impl App {
                 self.keep_fault = Some(fault);
                 Vec::new()
             }
-            Message::Counted(corpus, count) => self.counted(&corpus, count),
+            Message::Counted(corpus, counts) => {
+                let mut effects = self.counted(&corpus, &counts);
+                effects.extend(self.counted_for_study(&corpus, &counts));
+                effects
+            }
             Message::Tuning(status) => {
                 self.trained(status);
                 Vec::new()
@@ -68,6 +72,23 @@ impl App {
             }
             Message::TuningEnded(result) => {
                 self.training_ended(result);
+                Vec::new()
+            }
+            Message::FolderFree(asked, free) => self.planned_with(|form| form.propose(&asked, &free)),
+            Message::Planned(result) => {
+                self.study_planned(result);
+                Vec::new()
+            }
+            Message::StudyThere(made) => {
+                self.study_found(made);
+                Vec::new()
+            }
+            Message::Generating(step) => {
+                self.generating(step);
+                Vec::new()
+            }
+            Message::GeneratingEnded(result) => {
+                self.generating_ended(result);
                 Vec::new()
             }
         };
@@ -90,9 +111,9 @@ impl App {
                 self.notice = None;
                 editor.input(key);
             }
-            if context == Context::Form {
+            if matches!(context, Context::Form | Context::Plan) {
                 self.notice = None;
-                return self.filled_in(|form| form.input(key));
+                return self.fill_in(|form| form.input(key), |form| form.input(key));
             }
             return Vec::new();
         };
@@ -192,11 +213,16 @@ impl App {
             Action::Back => self.over = Over::None,
             Action::Finetune => return self.finetune(),
             Action::StartTraining => return self.start_training(),
-            Action::NextPart => return self.filled_in(|form| form.go(1)),
-            Action::PreviousPart => return self.filled_in(|form| form.go(-1)),
-            Action::NextValue => return self.filled_in(|form| form.turn(1)),
-            Action::PreviousValue => return self.filled_in(|form| form.turn(-1)),
-            Action::EraseValue => return self.filled_in(Form::erase),
+            Action::NextPart => return self.fill_in(|form| form.sheet.go(1), |form| form.sheet.go(1)),
+            Action::PreviousPart => return self.fill_in(|form| form.sheet.go(-1), |form| form.sheet.go(-1)),
+            Action::NextValue => return self.fill_in(|form| form.turn(1), |form| form.turn(1)),
+            Action::PreviousValue => return self.fill_in(|form| form.turn(-1), |form| form.turn(-1)),
+            Action::EraseValue => return self.fill_in(|form| form.sheet.erase(), PlanForm::erase),
+            Action::Space => return self.planned_with(PlanForm::space),
+            Action::Study => return self.show_study(),
+            Action::MakeStudy => return self.make_study(),
+            Action::GenerateStudy => return self.generate_study(),
+            Action::StopStudy => return self.stop_study(),
             Action::StopTraining => return self.stop_training(),
             Action::GoOnTraining => return self.go_on_training(),
             Action::PutToWork => return self.put_to_work(),
@@ -213,6 +239,15 @@ impl App {
         Vec::new()
     }
 
+    /// Changes the form that is on the screen.
+    fn fill_in(
+        &mut self,
+        tuning: impl FnOnce(&mut Form),
+        planning: impl FnOnce(&mut PlanForm),
+    ) -> Vec<Effect> {
+        if matches!(self.over, Over::Plan) { self.planned_with(planning) } else { self.filled_in(tuning) }
+    }
+
     fn paste(&mut self, text: &str) {
         match self.context() {
             Context::Question => self.question.paste(text),
@@ -221,8 +256,8 @@ impl App {
                     judging.note.insert_str(crate::text::one_line(text.trim_end()));
                 }
             }
-            Context::Form => {
-                self.filled_in(|form| form.insert(text));
+            Context::Form | Context::Plan => {
+                self.fill_in(|form| form.sheet.insert(text), |form| form.insert(text));
             }
             // A question pasted while looking at answers is meant for the question line.
             Context::Passages | Context::Answer => {

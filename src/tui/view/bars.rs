@@ -2,7 +2,7 @@
 
 use super::paint::Painted;
 use crate::generate::Mode;
-use crate::tui::app::{App, Index, Over, Panel, Phase, Training};
+use crate::tui::app::{App, Index, Over, Panel, Phase, Stage, Studying, Training};
 use crate::tui::keys;
 use crate::tui::theme::Theme;
 use crate::tui::wrap::{columns, fit};
@@ -20,7 +20,12 @@ pub(super) fn head(app: &App, theme: Theme, area: Rect, buffer: &mut Buffer) {
         _ => "greedy".to_owned(),
     };
     let usual = format!("{} passages · {mode} · {}", app.k, app.annotator);
-    let sign = app.training.as_ref().and_then(Training::sign);
+    // What is going on is worth more than what has ended.
+    let study = app.study.as_ref();
+    let going_on = study.filter(|s| s.is_active()).and_then(Studying::sign);
+    let sign = going_on
+        .or_else(|| app.training.as_ref().and_then(Training::sign))
+        .or_else(|| study.and_then(Studying::sign));
     let left =
         format!("{}  {} vs {}", app.corpus.manifest.title, app.pair.baseline.name, app.pair.tuned.name);
     let used = 8 + columns(&left);
@@ -181,7 +186,7 @@ pub(in crate::tui) fn put_hints<K: AsRef<str>>(
     }
 }
 
-/// Which of the training's keys have nothing to do as it stands.
+/// Which of the keys of a training or a study have nothing to do as it stands.
 fn out_of_place(app: &App) -> &'static [&'static str] {
     match (&app.over, &app.training) {
         (Over::Training, Some(training)) => match training.phase {
@@ -190,6 +195,12 @@ fn out_of_place(app: &App) -> &'static [&'static str] {
             Phase::Stopped | Phase::Failed(_) => &["stop"],
             Phase::Made => &["stop", "go on"],
             _ => &["go on", "put to work", "another"],
+        },
+        (Over::Study, _) => match app.study.as_ref().map(|s| &s.stage) {
+            Some(Stage::Preparing(_) | Stage::Answering(_)) => &["generate", "another"],
+            Some(Stage::Stopping) => &["generate", "stop", "another"],
+            Some(Stage::Ended) if app.study.as_ref().is_some_and(Studying::is_whole) => &["generate", "stop"],
+            _ => &["stop"],
         },
         _ => &[],
     }

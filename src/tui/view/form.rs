@@ -1,67 +1,120 @@
-//! The form that fine-tuning is started from.
+//! The form that fine-tuning is started from, and what forms look like.
 
 use super::overlays::{middle, opened};
 use super::paint::{self, Painted};
 use super::passages::wrapped;
 use super::training::grouped;
-use crate::tui::app::{Form, Part};
+use crate::tui::app::{Form, Line, Part, Sheet};
 use crate::tui::theme::Theme;
-use crate::tui::wrap::{columns, fit};
+use crate::tui::wrap::{columns, fit, wrap};
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 /// Columns of what a line is called, mark included.
-const TITLE: usize = 16;
+pub(super) const TITLE: usize = 16;
 /// Columns of a value, before what is said of it.
 const VALUE: usize = 26;
 
 pub(super) fn draw(form: &Form, theme: Theme, area: Rect, frame: &mut Frame<'_>) {
-    let area = middle(area, 120);
-    let right = if form.waiting { "counting the training questions" } else { "Enter starts" };
+    let right = if form.sheet.waiting { "counting the training questions" } else { "Enter starts" };
     let about = paint::Frame { title: "Fine-tune", right, below: "← → or type", focused: true };
-    let inside = opened(&about, theme, area, frame);
-    let width = usize::from(inside.width);
-    let mut lines = Vec::new();
-    let mut at = 0;
+    let width = inside(area);
+    let mut lines = Lines::default();
     for part in Part::ALL {
-        if part == form.at {
-            at = lines.len();
+        lines.add(&form.sheet, *part, form.value(*part), &self::about(form, *part), theme, width);
+    }
+    lines.all.push(Painted::default());
+    lines.all.extend(plan(form, theme, width));
+    lines.draw(&about, theme, area, frame);
+}
+
+/// The window of a form.
+fn window(area: Rect) -> Rect {
+    middle(area, 120)
+}
+
+/// How many columns a form has for its lines.
+pub(super) fn inside(area: Rect) -> usize {
+    usize::from(window(area).width.saturating_sub(2))
+}
+
+/// A form's lines, on their way to the screen.
+#[derive(Default)]
+pub(super) struct Lines {
+    pub all: Vec<Painted>,
+    /// Which of them the next key goes to.
+    at: usize,
+}
+
+impl Lines {
+    /// Adds a line, and below it what will not do.
+    pub fn add<L: Line>(
+        &mut self,
+        sheet: &Sheet<L>,
+        line: L,
+        value: &str,
+        about: &str,
+        theme: Theme,
+        width: usize,
+    ) {
+        let here = line == sheet.at;
+        if here {
+            self.at = self.all.len();
         }
-        lines.push(line(form, part, theme, width));
-        for (_, why) in form.wrong.iter().filter(|(wrong, _)| *wrong == part) {
-            for row in crate::tui::wrap::wrap(why, width.saturating_sub(TITLE + 2)) {
+        let mut painted = Painted::default();
+        let mark = if here { "▸ " } else { "  " };
+        painted.push(
+            &format!("{mark}{:<1$}", line.title(), TITLE - 2),
+            if here { theme.key() } else { Style::new() },
+        );
+        // The value itself is marked where a letter takes its place, else the place behind it.
+        let whole = here && (sheet.selected || !line.is_typed());
+        let room = width.saturating_sub(TITLE + 1);
+        // Where it is typed at its end, the end is what has to be seen.
+        let value = if here && line.is_typed() { tail(value, room) } else { fit(value, room) };
+        painted.push(&value, if whole { theme.cursor() } else { Style::new() });
+        painted.push(" ", if here && !whole { theme.cursor() } else { Style::new() });
+        let used = columns(&value) + 1;
+        painted.push(&" ".repeat(VALUE.saturating_sub(used)), Style::new());
+        let room = width.saturating_sub(TITLE + used.max(VALUE) + 1);
+        painted.push(" ", Style::new());
+        painted.push(&fit(about, room), theme.quiet());
+        self.all.push(painted);
+        for (_, why) in sheet.wrong.iter().filter(|(wrong, _)| *wrong == line) {
+            for row in wrap(why, width.saturating_sub(TITLE + 2)) {
                 let gutter = format!("{}✗ ", " ".repeat(TITLE));
-                lines.push(Painted::row((&gutter, theme.fault()), &row, |_| theme.fault()));
+                self.all.push(Painted::row((&gutter, theme.fault()), &row, |_| theme.fault()));
             }
         }
     }
-    lines.push(Painted::default());
-    lines.extend(plan(form, theme, width));
-    let scroll =
-        at.saturating_sub(usize::from(inside.height) / 2).min(paint::furthest(lines.len(), inside.height));
-    paint::lines(&lines, scroll, theme, inside, frame.buffer_mut());
+
+    /// Draws them into a window, with the line that the next key goes to within.
+    pub fn draw(self, about: &paint::Frame<'_>, theme: Theme, area: Rect, frame: &mut Frame<'_>) {
+        let inside = opened(about, theme, window(area), frame);
+        let furthest = paint::furthest(self.all.len(), inside.height);
+        let scroll = self.at.saturating_sub(usize::from(inside.height) / 2).min(furthest);
+        paint::lines(&self.all, scroll, theme, inside, frame.buffer_mut());
+    }
 }
 
-fn line(form: &Form, part: Part, theme: Theme, width: usize) -> Painted {
-    let here = part == form.at;
-    let mut line = Painted::default();
-    let mark = if here { "▸ " } else { "  " };
-    line.push(
-        &format!("{mark}{:<1$}", part.title(), TITLE - 2),
-        if here { theme.key() } else { Style::new() },
-    );
-    let value = fit(form.value(part), width.saturating_sub(TITLE + 1));
-    // The value itself is marked where a letter takes its place, else the place behind it.
-    let whole = here && (form.selected || !part.is_typed());
-    line.push(&value, if whole { theme.cursor() } else { Style::new() });
-    line.push(" ", if here && !whole { theme.cursor() } else { Style::new() });
-    let used = columns(&value) + 1;
-    line.push(&" ".repeat(VALUE.saturating_sub(used)), Style::new());
-    let room = width.saturating_sub(TITLE + used.max(VALUE) + 1);
-    line.push(" ", Style::new());
-    line.push(&fit(&about(form, part), room), theme.quiet());
-    line
+/// The end of a text, of at most so many columns.
+fn tail(text: &str, width: usize) -> String {
+    let whole = fit(text, usize::MAX);
+    if columns(&whole) <= width {
+        return whole;
+    }
+    let mut from = whole.len();
+    for (at, letter) in whole.char_indices().rev() {
+        if columns(&whole[at..]) >= width {
+            break;
+        }
+        // Marks stay with the letter that they belong to.
+        if columns(letter.encode_utf8(&mut [0; 4])) > 0 {
+            from = at;
+        }
+    }
+    if width == 0 { String::new() } else { format!("…{}", &whole[from..]) }
 }
 
 /// What is said of a line.
@@ -104,5 +157,18 @@ fn plan(form: &Form, theme: Theme, width: usize) -> Vec<Painted> {
             }
             lines
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_long_value_the_end_is_seen() {
+        assert_eq!(tail("studies/mine", 12), "studies/mine");
+        assert_eq!(tail("studies/mine", 6), "…/mine");
+        assert_eq!(tail("東京の研究", 5), "…研究");
+        assert_eq!(tail("any", 0), "");
     }
 }

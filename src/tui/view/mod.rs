@@ -8,6 +8,8 @@ mod judge;
 pub(super) mod overlays;
 pub(super) mod paint;
 pub(super) mod passages;
+mod planning;
+mod study;
 mod training;
 
 use super::app::{App, Drawn, Over, Panel, Training};
@@ -86,6 +88,16 @@ pub fn draw(app: &App, theme: Theme, frame: &mut Frame<'_>) -> Drawn {
         Over::Training => {
             if let Some(training) = &app.training {
                 training::draw(training, theme, body, frame);
+            }
+        }
+        Over::Plan => {
+            if let Some(form) = &app.plan {
+                planning::draw(form, theme, body, frame);
+            }
+        }
+        Over::Study => {
+            if let Some(study) = &app.study {
+                study::draw(study, theme, body, frame);
             }
         }
         Over::Quit => overlays::quit(app, theme, body, frame),
