@@ -11,6 +11,8 @@ mod pump;
 pub mod review;
 mod runtime;
 mod screen;
+#[cfg(test)]
+mod study_frames;
 mod table;
 mod theme;
 #[cfg(test)]

@@ -226,7 +226,7 @@ impl App {
         let model = |c: &Contender, found: String| Model {
             name: c.name.clone(),
             found,
-            base: c.kind.base().map(|base| self.base_name(base).clone()),
+            base: c.kind.base().and_then(|base| self.known_base(base)).cloned(),
         };
         let mut models: Vec<Model> = self.models.iter().map(|c| model(c, c.name.clone())).collect();
         // What was named by its path is in no list.
@@ -260,6 +260,7 @@ impl App {
         let Some(form) = &mut self.plan else { return Vec::new() };
         form.count(corpus, counts);
         if form.sheet.waiting && form.is_counted() && matches!(self.over, Over::Plan) {
+            form.sheet.waiting = false;
             return self.make_study();
         }
         Vec::new()
@@ -277,8 +278,7 @@ impl App {
             self.open_study(*made);
             return Vec::new();
         }
-        if !form.is_counted() {
-            form.sheet.waiting = true;
+        if std::mem::replace(&mut form.sheet.waiting, true) || !form.is_counted() {
             return Vec::new();
         }
         match form.planning() {
@@ -288,7 +288,6 @@ impl App {
             }
             Ok((folder, planning)) => {
                 form.sheet.wrong.clear();
-                form.sheet.waiting = true;
                 vec![Effect::Plan(PathBuf::from(folder), Box::new(planning))]
             }
         }

@@ -292,7 +292,10 @@ impl App {
             },
         };
         if let Some(model) = wanted.and_then(|name| self.models.iter().find(|c| c.name == name)) {
-            let base = model.kind.base().map_or(&model.name, |base| self.base_name(base));
+            let base = match model.kind.base() {
+                Some(base) => self.known_base(base).unwrap_or(&self.pair.baseline.name),
+                None => &model.name,
+            };
             let own = model.kind.is_whole() && form.choose_base(&model.name);
             if !own && !form.choose_base(base) {
                 let name = form.base().name.clone();
@@ -306,14 +309,10 @@ impl App {
     }
 
     /// A base as an adapter names it: by its name, or the last part of a path or of a hub's name.
-    pub(super) fn base_name<'a>(&'a self, base: &'a str) -> &'a String {
-        let last = base.rsplit('/').next().unwrap_or(base);
-        let known = self
-            .models
-            .iter()
-            .find(|c| c.name == base)
-            .or_else(|| self.models.iter().find(|c| c.name == last));
-        known.map_or(&self.pair.baseline.name, |c| &c.name)
+    pub(super) fn known_base(&self, base: &str) -> Option<&String> {
+        let last = base.trim_end_matches('/').rsplit('/').next().unwrap_or(base);
+        let named = |name: &str| self.models.iter().find(|c| c.name == name);
+        named(base).or_else(|| named(last)).map(|c| &c.name)
     }
 
     fn stock(&self) -> Stock {
