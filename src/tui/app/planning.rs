@@ -79,9 +79,8 @@ impl PlanForm {
             return;
         }
         let set: Vec<String> = self.corpora.names().into_iter().map(str::to_owned).collect();
-        let named = |(entry, _): &(Entry, String)| {
-            (entry.manifest.id.clone(), set.iter().any(|id| *id == entry.manifest.id))
-        };
+        let named =
+            |(entry, _): &(Entry, String)| (entry.manifest.id.clone(), set.contains(&entry.manifest.id));
         self.corpora.all = shelves.corpora.iter().map(named).collect();
         self.corpora.at = turned(self.corpora.at, 0, self.corpora.all.len());
         let baseline = self.baseline().name.clone();
@@ -157,12 +156,6 @@ impl PlanForm {
             }
             typed => self.sheet.typed(typed).to_owned(),
         }
-    }
-
-    /// What the study is called if nobody says.
-    pub fn usual_title(&self) -> String {
-        let against = self.against.names().join(", ");
-        format!("{} against {against} on {}", self.baseline().name, self.corpora.names().join(", "))
     }
 
     /// The folder that the lab proposes.

@@ -57,9 +57,8 @@ fn about(form: &PlanForm, line: Asked) -> String {
     let of = form.choice(line).filter(|(_, all)| *all > 1).map(|(n, all)| format!(" · {n} of {all}"));
     let of = of.unwrap_or_default();
     match line {
-        Asked::Folder => "a new one; everything of the study is in it".to_owned(),
-        Asked::Title if form.value(line).is_empty() => format!("if left empty: {}", form.usual_title()),
-        Asked::Title => "for people".to_owned(),
+        Asked::Folder => "a new folder for all of the study".to_owned(),
+        Asked::Title => "made from the rest if left empty".to_owned(),
         Asked::Corpora | Asked::Against => String::new(),
         Asked::Split => format!("which of their questions{of}"),
         Asked::Questions => {
@@ -72,11 +71,11 @@ fn about(form: &PlanForm, line: Asked) -> String {
             let there = there.collect::<Vec<_>>().join(", ");
             if counts.len() > 1 { format!("from each corpus; {there}") } else { there }
         }
-        Asked::Baseline => format!("what the others are compared with{of}"),
-        Asked::Annotators => "names with commas between them, or how many".to_owned(),
-        Asked::Overlap => "the share of items that everyone judges".to_owned(),
-        Asked::Repeat => "the share that comes back with sides swapped".to_owned(),
-        Asked::Seed => "decides what is drawn, but not the sides".to_owned(),
+        Asked::Baseline => format!("each is compared with it{of}"),
+        Asked::Annotators => "names with commas, or how many".to_owned(),
+        Asked::Overlap => "the share that everyone judges".to_owned(),
+        Asked::Repeat => "the share that comes back swapped".to_owned(),
+        Asked::Seed => "decides draws, but not the sides".to_owned(),
     }
 }
 
