@@ -22,6 +22,7 @@ pub mod generate;
 pub mod job;
 pub mod lab;
 pub mod prompt;
+pub mod report;
 pub mod retrieve;
 pub mod score;
 pub mod study;

@@ -10,6 +10,7 @@ mod out;
 mod review;
 mod search;
 mod study;
+mod study_report;
 
 use crate::config::Paths;
 use crate::fault::Fault;
