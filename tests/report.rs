@@ -19,7 +19,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 fn progress(about: &About) -> Vec<Progress> {
-    let each = |name: &String| Progress { annotator: name.clone(), done: 80, total: 87, skipped: 2, flagged: 1 };
+    let each =
+        |name: &String| Progress { annotator: name.clone(), done: 80, total: 87, skipped: 2, flagged: 1 };
     about.annotators.iter().map(each).collect()
 }
 
@@ -55,12 +56,16 @@ fn the_whole_report_as_html() {
 
 #[test]
 fn the_whole_report_as_json() {
-    insta::assert_json_snapshot!(report(&part(|r| r.corpus == "law" && !r.contenders.contains(&"reader-tuned-500".into()))));
+    insta::assert_json_snapshot!(report(&part(
+        |r| r.corpus == "law" && !r.contenders.contains(&"reader-tuned-500".into())
+    )));
 }
 
 #[test]
 fn a_report_of_one_annotator() {
-    insta::assert_snapshot!(text::write(&report(&part(|r| r.annotator == "ada" && r.showing == Showing::First))));
+    insta::assert_snapshot!(text::write(&report(&part(
+        |r| r.annotator == "ada" && r.showing == Showing::First
+    ))));
 }
 
 #[test]
@@ -72,7 +77,9 @@ fn a_report_of_one_contender_judged_against_the_baseline() {
 
 #[test]
 fn a_report_of_a_single_judgment() {
-    insta::assert_snapshot!(text::write(&report(&part(|r| r.item == "law-0-reader-tuned-200" && r.annotator == "ada"))));
+    insta::assert_snapshot!(text::write(&report(&part(
+        |r| r.item == "law-0-reader-tuned-200" && r.annotator == "ada"
+    ))));
 }
 
 #[test]
@@ -101,8 +108,10 @@ fn figures_are_those_of_the_statistics_called_directly() {
     let report = report(&rated);
     let tuned = "reader-tuned-1000";
     let plan = Plan { seed: 7, ..Plan::default() };
-    let first: Vec<&Rated> =
-        rated.iter().filter(|r| r.showing == Showing::First && r.corpus == "law" && r.contenders.contains(&tuned.into())).collect();
+    let first: Vec<&Rated> = rated
+        .iter()
+        .filter(|r| r.showing == Showing::First && r.corpus == "law" && r.contenders.contains(&tuned.into()))
+        .collect();
     let score = |r: &Rated, baseline: bool| {
         let side = usize::from((r.contenders[0] == tuned) == baseline);
         f64::from(r.ratings[side].scores["accuracy"])
@@ -114,8 +123,7 @@ fn figures_are_those_of_the_statistics_called_directly() {
     assert_eq!(found.ratings[0].mean, mean(&own, &plan, Ends::default()));
     let pairs = cluster_pairs(first.iter().map(|r| (&r.question_id, score(r, true), score(r, false))));
     assert_eq!(change.difference, difference(&pairs, &plan, Ends::default()));
-    let differences: Vec<f64> =
-        pairs.iter().map(|[a, b]| (b.total - a.total) / a.count as f64).collect();
+    let differences: Vec<f64> = pairs.iter().map(|[a, b]| (b.total - a.total) / a.count as f64).collect();
     let test = signed_rank(&differences, Zeros::Pratt).expect("a test");
     assert_eq!(change.signed_rank.value(), test.p.value());
     assert_eq!(change.by_question, Record::of(&differences));
@@ -323,8 +331,10 @@ fn a_blind_study_reports_how_annotators_judge_and_names_no_contender() {
     let markdown = data.path().join("report.md");
     let markdown = markdown.to_str().expect("UTF-8");
     data.juxta(&["study", "report", path, "--markdown", "-o", markdown]).ok();
-    data.juxta(&["study", "report", path, "--markdown", "-o", markdown]).refused(&["already there", "another name"]);
-    data.juxta(&["study", "report", path, "--html", page.to_str().expect("UTF-8")]).refused(&["already there"]);
+    data.juxta(&["study", "report", path, "--markdown", "-o", markdown])
+        .refused(&["already there", "another name"]);
+    data.juxta(&["study", "report", path, "--html", page.to_str().expect("UTF-8")])
+        .refused(&["already there"]);
     let json = data.juxta(&["study", "report", path, "--json"]).json();
     assert_eq!(json["results"][0]["contenders"].as_array().map(Vec::len), Some(3));
     assert_eq!(json["intervals"]["seed"], 7);
@@ -335,6 +345,7 @@ fn a_study_without_answers_says_what_comes_first() {
     let data = Data::new();
     let dir = data.path().join("paper");
     sample::planned(&dir);
-    data.juxta(&["study", "report", dir.to_str().expect("UTF-8")]).refused(&["without answers", "study generate"]);
+    data.juxta(&["study", "report", dir.to_str().expect("UTF-8")])
+        .refused(&["without answers", "study generate"]);
     drop(Study::open(&dir).expect("still a study"));
 }

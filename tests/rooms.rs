@@ -28,7 +28,10 @@ const RULES: [(&str, &[&str]); 18] = [
             "study",
         ],
     ),
-    ("tui", &["compare", "config", "corpus", "generate", "lab", "retrieve", "study", "prompt", "cli", "report"]),
+    (
+        "tui",
+        &["compare", "config", "corpus", "generate", "lab", "retrieve", "study", "prompt", "cli", "report"],
+    ),
 ];
 const SERVANTS: [&str; 4] = ["fault", "job", "text", "folder"];
 

@@ -83,7 +83,10 @@ impl About {
         about.contenders = contenders(self.baseline(), &against);
         extend(&mut about.corpora, rated.iter().map(|r| r.corpus.as_str()));
         extend(&mut about.annotators, rated.iter().map(|r| r.annotator.as_str()));
-        extend(&mut about.tags, rated.iter().flat_map(|r| r.ratings.iter().flat_map(|m| &m.tags)).map(String::as_str));
+        extend(
+            &mut about.tags,
+            rated.iter().flat_map(|r| r.ratings.iter().flat_map(|m| &m.tags)).map(String::as_str),
+        );
         extend(&mut about.tags, rated.iter().flat_map(|r| &r.evidence).map(|e| e.tag.as_str()));
         about
     }

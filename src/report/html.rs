@@ -20,9 +20,10 @@ pub fn write(report: &Report) -> String {
          <meta name=\"color-scheme\" content=\"light dark\">\n<title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n\
          <body>\n<header>\n<h1>{title}</h1>\n"
     );
-    for (at, said) in page.lead.iter().enumerate() {
-        let class = if at == 0 { "seen" } else { "found" };
-        out += &format!("<p class=\"{class}\">{}</p>\n", escaped(said));
+    out += &format!("<p class=\"seen\">{}</p>\n", escaped(&page.seen));
+    if !page.found.is_empty() {
+        let found: String = page.found.iter().map(|said| format!("<li>{}</li>\n", escaped(said))).collect();
+        out += &format!("<ul class=\"found\">\n{found}</ul>\n");
     }
     let overview = Page::overview(report).filter(|t| !t.rows.is_empty());
     let titles = overview
@@ -37,7 +38,7 @@ pub fn write(report: &Report) -> String {
     }
     out += "</ul></nav>\n</header>\n<main>\n";
     if let Some(overview) = &overview {
-        out += &format!("<section id=\"s0\">\n<h2>Overview</h2>\n{}</section>\n", table(overview));
+        out += &format!("<section id=\"s0\">\n<h2>Overview</h2>\n{}</section>\n", table(overview, "t0x0"));
     }
     for (at, section) in page.sections.iter().enumerate() {
         out += &part(section, at + 1);
@@ -65,27 +66,35 @@ fn part(section: &Section, at: usize) -> String {
         out += &format!("<p>{}</p>\n", escaped(said));
     }
     for (n, set) in section.tables.iter().enumerate() {
+        let table = table(set, &format!("t{at}x{n}"));
         match &set.chart {
             Some(chart) => {
-                let chart = svg::chart(chart, &format!("c{at}x{n}"));
-                out += &format!("<div class=\"beside\">\n<figure>\n{chart}</figure>\n{}</div>\n", table(set));
+                let drawn = svg::chart(chart, &format!("c{at}x{n}"));
+                let caption = format!("{}. {}", chart.title(), chart.key());
+                out += &format!(
+                    "<div class=\"beside\">\n<figure>\n{drawn}<figcaption class=\"note\">{}</figcaption>\n</figure>\n\
+                     {table}</div>\n",
+                    escaped(caption.trim_end())
+                );
             }
-            None => out += &table(set),
+            None => out += &table,
         }
     }
     out + "</section>\n"
 }
 
-fn table(table: &Table) -> String {
+/// A table, `id` being its caption's.
+fn table(table: &Table, id: &str) -> String {
     let caption = escaped(&table.caption);
     let mut out = format!(
-        "<div class=\"set\">\n<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"{caption}\">\n<table>\n\
-         <caption>{caption}</caption>\n<thead><tr>"
+        "<div class=\"set\">\n<h3 id=\"{id}\">{caption}</h3>\n<div class=\"wide\" tabindex=\"0\" role=\"region\" \
+         aria-labelledby=\"{id}\">\n<table aria-labelledby=\"{id}\">\n<thead><tr>"
     );
-    for head in &table.head {
+    for (at, head) in table.head.iter().enumerate() {
+        let class = if at < table.words { " class=\"word\"" } else { "" };
         out += &match head.as_str() {
             "" => "<td></td>".to_owned(),
-            head => format!("<th scope=\"col\">{}</th>", escaped(head)),
+            head => format!("<th scope=\"col\"{class}>{}</th>", escaped(head)),
         };
     }
     out += "</tr></thead>\n<tbody>\n";
@@ -103,7 +112,7 @@ fn table(table: &Table) -> String {
                 for (at, cell) in cells.iter().enumerate() {
                     let cell = escaped(cell);
                     out += &match at {
-                        0 => format!("<th scope=\"row\">{cell}</th>"),
+                        at if at < table.words => format!("<th scope=\"row\">{cell}</th>"),
                         _ => format!("<td>{cell}</td>"),
                     };
                 }

@@ -9,8 +9,12 @@ use crate::text::one_line;
 pub fn write(report: &Report) -> String {
     let page = Page::of(report);
     let mut out = format!("# {}\n\n", escaped(&page.title));
-    for said in &page.lead {
-        out += &format!("{}\n\n", escaped(said));
+    out += &format!("{}\n\n", escaped(&page.seen));
+    for said in &page.found {
+        out += &format!("- {}\n", escaped(said));
+    }
+    if !page.found.is_empty() {
+        out.push('\n');
     }
     if let Some(overview) = Page::overview(report).filter(|t| !t.rows.is_empty()) {
         out += &table(&overview);
@@ -26,7 +30,12 @@ pub fn write(report: &Report) -> String {
     }
     out += &format!("## Methods\n\n{}\n\n", escaped(&Page::closing(report)));
     for method in &METHODS {
-        out += &format!("- **{}.** {} {}.\n", escaped(method.figure), escaped(method.how), escaped(method.source));
+        out += &format!(
+            "- **{}.** {} {}.\n",
+            escaped(method.figure),
+            escaped(method.how),
+            escaped(method.source)
+        );
     }
     out
 }
@@ -38,13 +47,18 @@ fn table(table: &Table) -> String {
         format!("| {} |\n", cells.join(" | "))
     };
     out += &line(&table.head);
-    let rule: Vec<&str> = (0..table.head.len()).map(|at| if at == 0 { "---" } else { "---:" }).collect();
+    let rule: Vec<&str> =
+        (0..table.head.len()).map(|at| if at < table.words { "---" } else { "---:" }).collect();
     out += &format!("| {} |\n", rule.join(" | "));
     for row in &table.rows {
         match row {
             // Markdown's tables have no headings inside: a row of its own.
             Row::Group(heading) => {
-                out += &format!("| **{}** |{}\n", escaped(heading), "  |".repeat(table.head.len().saturating_sub(1)));
+                out += &format!(
+                    "| **{}** |{}\n",
+                    escaped(heading),
+                    "  |".repeat(table.head.len().saturating_sub(1))
+                );
             }
             Row::Cells(cells) => out += &line(cells),
         }
@@ -85,9 +99,6 @@ mod tests {
     #[test]
     fn text_that_markdown_would_obey_is_escaped() {
         let hostile = "# a|b\n**c** <script> [x](y) `z` & \u{202e}";
-        assert_eq!(
-            escaped(hostile),
-            "\\# a\\|b \\*\\*c\\*\\* &lt;script&gt; \\[x\\](y) \\`z\\` &amp; "
-        );
+        assert_eq!(escaped(hostile), "\\# a\\|b \\*\\*c\\*\\* &lt;script&gt; \\[x\\](y) \\`z\\` &amp; ");
     }
 }

@@ -12,8 +12,10 @@ use crate::analysis::Figure;
 pub struct Page {
     /// The study's title.
     pub title: String,
-    /// What was looked at, and what it came to, in words.
-    pub lead: Vec<String>,
+    /// What was looked at.
+    pub seen: String,
+    /// What it came to, a sentence each.
+    pub found: Vec<String>,
     /// The parts, in order.
     pub sections: Vec<Section>,
 }
@@ -34,8 +36,10 @@ pub struct Section {
 pub struct Table {
     /// What it shows.
     pub caption: String,
-    /// The columns, the first of which names the row.
+    /// The columns, the first of which name the row.
     pub head: Vec<String>,
+    /// How many they are.
+    pub words: usize,
     /// The rows.
     pub rows: Vec<Row>,
     /// Remarks that cells point to by superscript numbers, from 1.
@@ -100,6 +104,7 @@ impl Table {
         Self {
             caption: caption.into(),
             head: head.iter().map(|h| (*h).to_owned()).collect(),
+            words: 1,
             rows: Vec::new(),
             notes: Vec::new(),
             methods: Vec::new(),
@@ -194,7 +199,9 @@ impl Page {
         sections.push(people::annotators(report));
         sections.push(people::progress(report));
         sections.retain(|s| !(s.said.is_empty() && s.tables.is_empty()));
-        Self { title: report.study.title.clone(), lead: lead(report), sections }
+        let found =
+            report.results.iter().flatten().flat_map(|s| words::sentences(&report.study, s)).collect();
+        Self { title: report.study.title.clone(), seen: seen(report), found, sections }
     }
 
     /// The table that a paper wants: corpus by contender by criterion.
@@ -215,12 +222,13 @@ impl Page {
     }
 }
 
-fn lead(report: &Report) -> Vec<String> {
+fn seen(report: &Report) -> String {
     let seen = &report.seen;
     if seen.judgments == 0 {
-        return vec!["Nothing was judged yet.".into()];
+        return "Nothing was judged yet.".into();
     }
-    let day = |at: Option<jiff::Timestamp>| at.map_or(String::new(), |at| at.strftime("%Y-%m-%d").to_string());
+    let day =
+        |at: Option<jiff::Timestamp>| at.map_or(String::new(), |at| at.strftime("%Y-%m-%d").to_string());
     let (from, to) = (day(seen.from), day(seen.to));
     let when = if from == to { format!("on {from}") } else { format!("from {from} to {to}") };
     let mut what = format!(
@@ -241,9 +249,30 @@ fn lead(report: &Report) -> Vec<String> {
             what += &format!(" {} {said}.", count(number));
         }
     }
-    let mut lead = vec![what];
-    for scope in report.results.iter().flatten() {
-        lead.push(words::sentences(&report.study, scope).join(" "));
+    what
+}
+
+impl Chart {
+    /// What is shown.
+    pub fn title(&self) -> &str {
+        match self {
+            Self::Intervals { title, .. } | Self::Shares { title, .. } => title,
+        }
     }
-    lead
+
+    /// How it is read.
+    pub fn key(&self) -> String {
+        match self {
+            Self::Shares { .. } => String::new(),
+            Self::Intervals { about: Some(about), .. } => {
+                let about = As::Whole.value(*about);
+                format!("▲ the interval lies above {about}, ▼ below, ○ it holds {about}, or there is none.")
+            }
+            Self::Intervals { guides, .. } if !guides.is_empty() => {
+                let guides: Vec<String> = guides.iter().map(|g| g.to_string()).collect();
+                format!("Dashed: {}.", guides.join(" and "))
+            }
+            Self::Intervals { .. } => String::new(),
+        }
+    }
 }

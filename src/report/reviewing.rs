@@ -91,8 +91,10 @@ pub(super) fn agreement(about: &About, votes: &Votes, plan: &Plan) -> Agreement 
         items.entry(vote.item).or_default().push(vote);
     }
     let units = |ratings: &dyn Fn(&Vote) -> Option<f64>| -> Vec<Unit> {
-        let unit =
-            |all: &Vec<&Vote>| Unit { cluster: all[0].question, ratings: all.iter().filter_map(|v| ratings(v)).collect() };
+        let unit = |all: &Vec<&Vote>| Unit {
+            cluster: all[0].question,
+            ratings: all.iter().filter_map(|v| ratings(v)).collect(),
+        };
         items.values().map(unit).collect()
     };
     let mut things: Vec<(String, Vec<Unit>, Metric)> = about
@@ -143,8 +145,10 @@ fn pair(about: &About, shared: &[[&Vote; 2]], level: f64) -> Vec<PairOn> {
         .iter()
         .enumerate()
         .map(|(c, criterion)| {
-            let rated = |[a, b]: &[&Vote; 2], answer: usize| Some((a.scores[c][answer]?, b.scores[c][answer]?));
-            let pairs: Vec<_> = shared.iter().flat_map(|two| [0, 1].map(|answer| rated(two, answer))).flatten().collect();
+            let rated =
+                |[a, b]: &[&Vote; 2], answer: usize| Some((a.scores[c][answer]?, b.scores[c][answer]?));
+            let pairs: Vec<_> =
+                shared.iter().flat_map(|two| [0, 1].map(|answer| rated(two, answer))).flatten().collect();
             on(&criterion.id, &pairs, Weights::Quadratic)
         })
         .collect();
@@ -159,7 +163,8 @@ pub(super) fn annotators(about: &About, votes: &Votes, plan: &Plan) -> (Vec<Anno
     for vote in &votes.list {
         by.entry(vote.annotator).or_default().push(vote);
     }
-    let of = |(who, list): (&usize, &Vec<&Vote>)| annotator(about, votes.annotators[*who].clone(), list, plan);
+    let of =
+        |(who, list): (&usize, &Vec<&Vote>)| annotator(about, votes.annotators[*who].clone(), list, plan);
     let each: Vec<Annotator> = by.iter().map(of).collect();
     let all: Vec<&Vote> = votes.list.iter().collect();
     let everyone = (each.len() > 1).then(|| annotator(about, "everyone".to_owned(), &all, plan));

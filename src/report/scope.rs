@@ -155,7 +155,8 @@ impl Scope {
             })
             .collect();
         let (ratings, verdicts) = adjust(&mut contenders);
-        let place = corpus.map_or("all corpora together".to_owned(), |c| format!("corpus {}", about.corpora[c]));
+        let place =
+            corpus.map_or("all corpora together".to_owned(), |c| format!("corpus {}", about.corpora[c]));
         Self {
             corpus: corpus.map(|c| about.corpora[c].clone()),
             judgments: list.len(),
@@ -196,7 +197,8 @@ impl<'a> Own<'a> {
     }
 
     fn criterion(&self, about: &About, criterion: usize, plan: &Plan) -> OfCriterion {
-        let rated = self.answers.iter().filter_map(|(v, answer)| Some((v.question, v.scores[criterion][*answer]?)));
+        let rated =
+            self.answers.iter().filter_map(|(v, answer)| Some((v.question, v.scores[criterion][*answer]?)));
         let highest = f64::from(about.criteria[criterion].highest);
         let pairs: Vec<(&Vote, f64, f64)> = self
             .against
@@ -238,7 +240,9 @@ impl<'a> Own<'a> {
 
     fn tags(&self, about: &About, level: f64) -> Vec<Tagged> {
         let tagged = |(at, tag): (usize, &String)| {
-            let has = |(v, answer): &(&Vote, usize)| (v.question, f64::from(u8::from(v.tags[*answer].contains(&at))));
+            let has = |(v, answer): &(&Vote, usize)| {
+                (v.question, f64::from(u8::from(v.tags[*answer].contains(&at))))
+            };
             let counts = cluster(self.answers.iter().map(has));
             Tagged {
                 tag: tag.clone(),
@@ -306,7 +310,11 @@ fn change(pairs: &[(&Vote, f64, f64)], highest: f64, plan: &Plan) -> Change {
         sign_adjusted: sign.clone(),
         sign,
         any_time: anytime::mean(&differences, bounds, plan.level),
-        more_questions: needed::more(&clusters, &needed::Aim { level: plan.level, ..Default::default() }, plan),
+        more_questions: needed::more(
+            &clusters,
+            &needed::Aim { level: plan.level, ..Default::default() },
+            plan,
+        ),
     }
 }
 
@@ -368,11 +376,8 @@ fn adjust(contenders: &mut [OfContender]) -> (usize, usize) {
     };
     let signed_rank = changes(contenders, |c| &c.signed_rank);
     let sign = changes(contenders, |c| &c.sign);
-    let verdicts: Vec<Option<f64>> = contenders
-        .iter()
-        .filter_map(|c| c.verdicts.as_ref())
-        .map(|v| v.shares.sign.value())
-        .collect();
+    let verdicts: Vec<Option<f64>> =
+        contenders.iter().filter_map(|c| c.verdicts.as_ref()).map(|v| v.shares.sign.value()).collect();
     let there = |p: &[Option<f64>]| p.iter().flatten().count();
     let count = (there(&signed_rank), there(&verdicts));
     let put = |figure: &mut Figure, adjusted: Option<f64>, tests: usize| {

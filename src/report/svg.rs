@@ -51,7 +51,8 @@ fn intervals(
     about: Option<f64>,
     guides: &[f64],
 ) -> String {
-    let headings = rows.iter().enumerate().filter(|(at, row)| begins(rows, *at) && !row.group.is_empty()).count();
+    let headings =
+        rows.iter().enumerate().filter(|(at, row)| begins(rows, *at) && !row.group.is_empty()).count();
     let body = LINE * (rows.len() + headings) as f64;
     let height = body + 36.0;
     let description: Vec<String> = rows
@@ -82,8 +83,10 @@ fn intervals(
             number(tick, usize::from(tick.fract() != 0.0))
         );
     }
-    for (class, at) in
-        guides.iter().map(|g| ("guide", *g)).chain(about.filter(|a| low < *a && *a < high).map(|a| ("zero", a)))
+    for (class, at) in guides
+        .iter()
+        .map(|g| ("guide", *g))
+        .chain(about.filter(|a| low < *a && *a < high).map(|a| ("zero", a)))
     {
         let at = x(at);
         let _ = writeln!(
@@ -95,7 +98,12 @@ fn intervals(
     let mut y = 4.0;
     for (at, row) in rows.iter().enumerate() {
         if begins(rows, at) && !row.group.is_empty() {
-            let _ = writeln!(out, "<text class=\"group\" x=\"0\" y=\"{:.1}\">{}</text>", y + 13.0, escaped(&row.group));
+            let _ = writeln!(
+                out,
+                "<text class=\"group\" x=\"0\" y=\"{:.1}\">{}</text>",
+                y + 13.0,
+                escaped(&row.group)
+            );
             y += LINE;
         }
         let middle = y + LINE / 2.0;
@@ -130,8 +138,12 @@ fn intervals(
         let at = x(value);
         let fill = if full { "full" } else { "hollow" };
         let shape = match class {
-            "better" => format!("<path class=\"{class} {fill}\" d=\"M{at:.1} {:.1}l5 9h-10z\"/>", middle - 5.5),
-            "worse" => format!("<path class=\"{class} {fill}\" d=\"M{at:.1} {:.1}l5 -9h-10z\"/>", middle + 5.5),
+            "better" => {
+                format!("<path class=\"{class} {fill}\" d=\"M{at:.1} {:.1}l5 9h-10z\"/>", middle - 5.5)
+            }
+            "worse" => {
+                format!("<path class=\"{class} {fill}\" d=\"M{at:.1} {:.1}l5 -9h-10z\"/>", middle + 5.5)
+            }
             _ => format!("<circle class=\"{class} {fill}\" cx=\"{at:.1}\" cy=\"{middle:.1}\" r=\"4\"/>"),
         };
         let _ = writeln!(
@@ -166,8 +178,11 @@ fn shares(id: &str, title: &str, parts: &[String], rows: &[(String, Vec<f64>)]) 
     const BAR: f64 = 20.0;
     let height = 24.0 + rows.len() as f64 * (BAR + 22.0);
     let told = |(label, shares): &(String, Vec<f64>)| {
-        let each: Vec<String> =
-            parts.iter().zip(shares).map(|(part, share)| format!("{part} {}", As::Share.value(*share))).collect();
+        let each: Vec<String> = parts
+            .iter()
+            .zip(shares)
+            .map(|(part, share)| format!("{part} {}", As::Share.value(*share)))
+            .collect();
         format!("{label}: {}", each.join(", "))
     };
     let description: Vec<String> = rows.iter().map(told).collect();

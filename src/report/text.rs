@@ -30,9 +30,17 @@ pub enum Kind {
 pub fn write(report: &Report) -> String {
     let page = Page::of(report);
     let mut out = Vec::new();
-    out.extend([one_line(&page.title), "=".repeat(one_line(&page.title).width().clamp(1, COLUMNS)), String::new()]);
-    for said in &page.lead {
-        out.extend(wrap(&one_line(said), COLUMNS, 0));
+    out.extend([
+        one_line(&page.title),
+        "=".repeat(one_line(&page.title).width().clamp(1, COLUMNS)),
+        String::new(),
+    ]);
+    out.extend(wrap(&one_line(&page.seen), COLUMNS, 0));
+    out.push(String::new());
+    for said in &page.found {
+        out.extend(wrap(&format!("- {}", one_line(said)), COLUMNS, 2));
+    }
+    if !page.found.is_empty() {
         out.push(String::new());
     }
     for section in &page.sections {
@@ -44,7 +52,9 @@ pub fn write(report: &Report) -> String {
         }
         for set in &section.tables {
             out.extend(table(set, COLUMNS).into_iter().map(|(_, line)| line));
-            out.extend(set.methods.iter().flat_map(|m| wrap(&format!("Method: {}", one_line(m)), COLUMNS, 2)));
+            out.extend(
+                set.methods.iter().flat_map(|m| wrap(&format!("Method: {}", one_line(m)), COLUMNS, 2)),
+            );
             out.push(String::new());
         }
     }

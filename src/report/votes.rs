@@ -1,7 +1,7 @@
 //! Judgments as figures need them: which of an item's two answers got what, whichever side it stood on.
 
-use super::about::About;
 use super::Seen;
+use super::about::About;
 use crate::study::{Evidence, Marks, Rated, Review, Showing, Verdict};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -147,7 +147,8 @@ impl Votes {
         let mut votes: BTreeMap<(usize, usize, bool), Vote> = BTreeMap::new();
         for source in sources {
             let item = items[&key(source)];
-            pairs[item] = Pair { corpus: index(&about.corpora, source.corpus), contenders: source.contenders };
+            pairs[item] =
+                Pair { corpus: index(&about.corpora, source.corpus), contenders: source.contenders };
             let vote = vote(
                 about,
                 source,

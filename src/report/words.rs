@@ -101,7 +101,10 @@ pub fn sentences(about: &About, scope: &Scope) -> Vec<String> {
     let others = scope.contenders.iter().skip(1).filter(|c| c.judged > 0);
     let found: Vec<String> = others.map(|c| format!("{place}, {}.", sentence(about, c))).collect();
     if found.is_empty() {
-        return vec![format!("{place} only {} was judged: there is nothing to compare it with.", about.baseline())];
+        return vec![format!(
+            "{place} only {} was judged: there is nothing to compare it with.",
+            about.baseline()
+        )];
     }
     found
 }
@@ -124,7 +127,11 @@ fn sentence(about: &About, contender: &OfContender) -> String {
                     None => format!(
                         "changed {name} by {}, without an interval ({})",
                         As::Signed.value(estimate.value),
-                        estimate.note.as_deref().unwrap_or("too little was judged").trim_start_matches("no interval: ")
+                        estimate
+                            .note
+                            .as_deref()
+                            .unwrap_or("too little was judged")
+                            .trim_start_matches("no interval: ")
                     ),
                     Some(i) if i.contains(0.0) => {
                         format!("did not clearly change {name} ({})", As::Signed.figure(&change.difference))
@@ -135,7 +142,11 @@ fn sentence(about: &About, contender: &OfContender) -> String {
                         } else {
                             ("raised", estimate.value, i)
                         };
-                        format!("{verb} {name} by {} {}", As::Number.value(amount), As::Number.interval(&ends))
+                        format!(
+                            "{verb} {name} by {} {}",
+                            As::Number.value(amount),
+                            As::Number.interval(&ends)
+                        )
                     }
                 },
             })
@@ -156,8 +167,14 @@ mod tests {
     #[test]
     fn numbers_are_written_for_people() {
         assert_eq!([number(-0.004, 2), number(-0.4, 2), number(3.0, 1)], ["0.00", "−0.40", "3.0"]);
-        assert_eq!([count(0), count(999), count(1_000), count(1_234_567)], ["0", "999", "1,000", "1,234,567"]);
-        assert_eq!([As::Signed.value(0.25), As::Signed.value(0.001), As::Signed.value(-1.0)], ["+0.25", "0.00", "−1.00"]);
+        assert_eq!(
+            [count(0), count(999), count(1_000), count(1_234_567)],
+            ["0", "999", "1,000", "1,234,567"]
+        );
+        assert_eq!(
+            [As::Signed.value(0.25), As::Signed.value(0.001), As::Signed.value(-1.0)],
+            ["+0.25", "0.00", "−1.00"]
+        );
         assert_eq!([As::Probability.value(0.000_4), As::Probability.value(0.04)], ["< 0.001", "0.040"]);
         assert_eq!(As::Share.value(0.123), "12 %");
     }

@@ -83,12 +83,21 @@ impl Made<'_> {
                         let item = format!("{corpus}-{question}-{contender}");
                         let shown = |side: usize| side ^ left;
                         let rate = |random: &mut ChaCha20Rng, answer: usize| {
-                            let mut degree =
-                                || (truth[answer] + random.random_range(-0.5..0.5)).round().clamp(1.0, 5.0) as u8;
+                            let mut degree = || {
+                                (truth[answer] + random.random_range(-0.5..0.5)).round().clamp(1.0, 5.0) as u8
+                            };
                             let (accuracy, completeness) = (degree(), degree());
                             Marks {
-                                scores: [("accuracy".into(), accuracy), ("completeness".into(), completeness)].into(),
-                                tags: if truth[answer] < 2.6 { vec![tags[question % tags.len()].clone()] } else { vec![] },
+                                scores: [
+                                    ("accuracy".into(), accuracy),
+                                    ("completeness".into(), completeness),
+                                ]
+                                .into(),
+                                tags: if truth[answer] < 2.6 {
+                                    vec![tags[question % tags.len()].clone()]
+                                } else {
+                                    vec![]
+                                },
                             }
                         };
                         let gap: f64 = truth[1] - truth[0];
@@ -103,7 +112,8 @@ impl Made<'_> {
                         };
                         let names = [self.baseline, contender];
                         let evidence = if truth[shown(1)] < 2.5 {
-                            let support = (question % 3 == 0).then_some(PassageSpan { passage: 1, range: (0, 9) });
+                            let support =
+                                (question % 3 == 0).then_some(PassageSpan { passage: 1, range: (0, 9) });
                             vec![Evidence { side: Side::B, range: (0, 12), tag: tags[0].clone(), support }]
                         } else {
                             vec![]
@@ -114,7 +124,8 @@ impl Made<'_> {
                             corpus: (*corpus).into(),
                             question_id: format!("q{question}"),
                             annotator: (*annotator).into(),
-                            at: jiff::Timestamp::from_second(1_750_000_000 + 60 * made.len() as i64).expect("a time"),
+                            at: jiff::Timestamp::from_second(1_750_000_000 + 60 * made.len() as i64)
+                                .expect("a time"),
                             seconds: random.random_range(15.0..90.0),
                             contenders: [names[shown(0)].into(), names[shown(1)].into()],
                             baseline: Some(left),

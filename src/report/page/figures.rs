@@ -32,7 +32,12 @@ pub(super) fn section(report: &Report, scope: &Scope) -> Section {
     )];
     let mut tables = vec![means(report, scope)];
     if scope.contenders.len() > 1 {
-        tables.extend([changes(report, scope), tests(report, scope), verdicts(report, scope), strengths(report, scope)]);
+        tables.extend([
+            changes(report, scope),
+            tests(report, scope),
+            verdicts(report, scope),
+            strengths(report, scope),
+        ]);
     }
     tables.push(tags(report, scope));
     tables.push(evidence(report, scope));
@@ -119,7 +124,10 @@ fn changes(report: &Report, scope: &Scope) -> Table {
 }
 
 fn tests(report: &Report, scope: &Scope) -> Table {
-    let caption = format!("Questions rated above, like and below {}, by the mean over annotators", report.study.baseline());
+    let caption = format!(
+        "Questions rated above, like and below {}, by the mean over annotators",
+        report.study.baseline()
+    );
     let mut table =
         Table::new(caption, &["", "above", "like", "below", "signed-rank p", "Holm", "sign p", "Holm"]);
     for (criterion, name) in each(&report.study) {
@@ -174,9 +182,17 @@ fn verdicts(report: &Report, scope: &Scope) -> Table {
         let p = table.cell(&shares.sign, As::Probability);
         let adjusted = As::Probability.figure(&verdicts.sign_adjusted);
         let of = shares.sign.estimate().map_or(0, |e| e.n);
-        table.row(vec!["sign test by question".into(), ABSENT.into(), count(of), format!("p {p}, Holm {adjusted}")]);
+        table.row(vec![
+            "sign test by question".into(),
+            ABSENT.into(),
+            count(of),
+            format!("p {p}, Holm {adjusted}"),
+        ]);
         let share = |times: usize| times as f64 / r.n() as f64;
-        bars.push((contender.label.clone(), vec![share(r.wins), share(r.ties - bad), share(bad), share(r.losses)]));
+        bars.push((
+            contender.label.clone(),
+            vec![share(r.wins), share(r.ties - bad), share(bad), share(r.losses)],
+        ));
     }
     table.method(&format!("Holm within {}", scope.family_of_verdicts));
     if !bars.is_empty() {
@@ -245,8 +261,10 @@ fn tags(report: &Report, scope: &Scope) -> Table {
 
 fn evidence(report: &Report, scope: &Scope) -> Table {
     let head = format!("without, share {}", level(report));
-    let mut table =
-        Table::new("Sentences marked, by what the passages say to them", &["", "with a passage", "without", &head]);
+    let mut table = Table::new(
+        "Sentences marked, by what the passages say to them",
+        &["", "with a passage", "without", &head],
+    );
     if scope.contenders.iter().all(|c| c.evidence.supported + c.evidence.unsupported == 0) {
         return table;
     }
@@ -262,9 +280,13 @@ fn evidence(report: &Report, scope: &Scope) -> Table {
 pub(super) fn overview(report: &Report, scopes: &[Scope]) -> Table {
     let (mean, change) = (format!("mean {}", level(report)), format!("change {}", level(report)));
     let mut table = Table::new(
-        format!("Ratings by corpus, contender and criterion, and their change against {}", report.study.baseline()),
+        format!(
+            "Ratings by corpus, contender and criterion, and their change against {}",
+            report.study.baseline()
+        ),
         &["corpus", "contender", "criterion", &mean, &change, "p (Holm)", "judgments", "questions"],
     );
+    table.words = 3;
     for scope in scopes.iter().filter(|s| s.judgments > 0) {
         for contender in &scope.contenders {
             for (criterion, name) in each(&report.study) {

@@ -47,7 +47,7 @@ pub(super) fn agreement(report: &Report) -> Section {
         title: "Krippendorff's alpha".into(),
         rows: marks,
         axis: ((lowest * 5.0).floor() / 5.0, 1.0),
-        about: Some(0.0),
+        about: None,
         guides: ALPHA_GUIDES.to_vec(),
     });
     let kappa = format!("kappa [{level}]");
@@ -90,10 +90,8 @@ pub(super) fn annotators(report: &Report) -> Section {
         leaning.row(cells);
     }
     let (same, apart) = (format!("same verdict [{level}]"), format!("ratings apart by [{level}]"));
-    let mut twice = Table::new(
-        "Items that came back with the sides swapped",
-        &["", "judged twice", &same, &apart],
-    );
+    let mut twice =
+        Table::new("Items that came back with the sides swapped", &["", "judged twice", &same, &apart]);
     if report.seen.repeats > 0 {
         for a in &all {
             let cells = vec![
