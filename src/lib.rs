@@ -36,3 +36,7 @@ extern crate self as juxta;
 #[cfg(test)]
 #[path = "../tests/support/study.rs"]
 mod sample;
+
+#[cfg(test)]
+#[path = "../tests/support/judged.rs"]
+mod judged;

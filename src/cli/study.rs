@@ -30,6 +30,8 @@ pub(super) enum Command {
     Unblind(Unblind),
     /// What was found: figures with intervals, tests, agreement. Before unblinding, only how annotators judge.
     Report(super::study_report::Args),
+    /// Look at what was found, in the terminal.
+    Results(super::study_report::Looked),
     /// Check that everything is as it was committed to before the first judgment.
     Verify(Shown),
 }
@@ -143,6 +145,7 @@ pub(super) fn run(data_dir: Option<&Path>, command: &Command) -> anyhow::Result<
         Command::Merge(args) => merge(args, &who(data_dir)?),
         Command::Unblind(args) => unblind(args, &who(data_dir)?),
         Command::Report(args) => super::study_report::run(args),
+        Command::Results(args) => super::study_report::look(data_dir, args),
         Command::Verify(args) => verify(args),
     }
 }

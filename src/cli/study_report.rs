@@ -1,6 +1,7 @@
-//! `juxta study report`: what a study found.
+//! `juxta study report` and `juxta study results`: what a study found, written and in the terminal.
 
 use super::out;
+use crate::config::{Paths, Settings};
 use crate::fault::Fault;
 use crate::report::{Report, html, markdown, text};
 use crate::study::Study;
@@ -25,6 +26,18 @@ pub(super) struct Args {
     /// overwritten.
     #[arg(short, value_name = "FILE")]
     output: Option<PathBuf>,
+}
+
+/// What to look at.
+#[derive(Debug, clap::Args)]
+pub(super) struct Looked {
+    /// The study's folder.
+    dir: PathBuf,
+}
+
+pub(super) fn look(data_dir: Option<&Path>, args: &Looked) -> anyhow::Result<()> {
+    super::terminal("the results", "Without one, use `juxta study report`.")?;
+    crate::tui::results::run(&args.dir, &Settings::load(&Paths::find(data_dir)?)?)
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<()> {

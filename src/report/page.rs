@@ -20,9 +20,32 @@ pub struct Page {
     pub sections: Vec<Section>,
 }
 
+/// What a section or a table is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// All figures of a corpus, or of all together.
+    Scope,
+    /// Mean ratings.
+    Means,
+    /// Changes against the baseline, and their tests.
+    Changes,
+    /// Verdicts and scores.
+    Wins,
+    /// What was found wrong.
+    Errors,
+    /// That there are no figures yet.
+    Blind,
+    /// How far annotators agree.
+    Agreement,
+    /// How each annotator judges, and how far they are.
+    Annotators,
+}
+
 /// A part of a page.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Section {
+    /// What kind it is.
+    pub part: Part,
     /// What it is about.
     pub title: String,
     /// What is said, a paragraph each.
@@ -34,6 +57,8 @@ pub struct Section {
 /// A table.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Table {
+    /// What kind it is.
+    pub part: Part,
     /// What it shows.
     pub caption: String,
     /// The columns, the first of which name the row.
@@ -100,8 +125,9 @@ pub struct Marked {
 }
 
 impl Table {
-    fn new(caption: impl Into<String>, head: &[&str]) -> Self {
+    fn new(part: Part, caption: impl Into<String>, head: &[&str]) -> Self {
         Self {
+            part,
             caption: caption.into(),
             head: head.iter().map(|h| (*h).to_owned()).collect(),
             words: 1,
@@ -186,6 +212,7 @@ impl Page {
         match &report.results {
             Some(scopes) => sections.extend(scopes.iter().map(|scope| figures::section(report, scope))),
             None => sections.push(Section {
+                part: Part::Blind,
                 title: "Results".into(),
                 said: vec![
                     "The study is blind: there is no figure by contender until its blinding is taken off with \
@@ -275,4 +302,16 @@ impl Chart {
             Self::Intervals { .. } => String::new(),
         }
     }
+}
+
+/// Round numbers between two ends: six steps at most.
+pub fn ticks(low: f64, high: f64) -> Vec<f64> {
+    let width = high - low;
+    if !(width.is_finite() && width > 0.0) {
+        return Vec::new();
+    }
+    let step = [0.2, 0.5, 1.0, 2.0, 5.0, 10.0].into_iter().find(|s| width / s <= 6.0).unwrap_or(width / 4.0);
+    let first = (low / step - 1e-9).ceil() as i64;
+    let last = (high / step + 1e-9).floor() as i64;
+    (first..=last).map(|k| k as f64 * step).collect()
 }

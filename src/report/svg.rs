@@ -2,7 +2,7 @@
 //! shape, parts by pattern, and every number stands beside its mark.
 
 use super::html::escaped;
-use super::page::{Chart, Marked};
+use super::page::{Chart, Marked, ticks};
 use super::words::{As, number};
 use crate::text::clusters;
 use std::fmt::Write;
@@ -160,18 +160,6 @@ fn intervals(
 
 fn begins(rows: &[Marked], at: usize) -> bool {
     at == 0 || rows[at - 1].group != rows[at].group
-}
-
-/// Round numbers between two ends: four to eight of them.
-fn ticks(low: f64, high: f64) -> Vec<f64> {
-    let width = high - low;
-    if !(width.is_finite() && width > 0.0) {
-        return Vec::new();
-    }
-    let step = [0.2, 0.5, 1.0, 2.0, 5.0, 10.0].into_iter().find(|s| width / s <= 6.0).unwrap_or(width / 4.0);
-    let first = (low / step - 1e-9).ceil() as i64;
-    let last = (high / step + 1e-9).floor() as i64;
-    (first..=last).map(|k| k as f64 * step).collect()
 }
 
 fn shares(id: &str, title: &str, parts: &[String], rows: &[(String, Vec<f64>)]) -> String {

@@ -1,6 +1,6 @@
 //! The tables and charts of contenders.
 
-use super::{Chart, Marked, Row, Section, Table, n, questions};
+use super::{Chart, Marked, Part, Row, Section, Table, n, questions};
 use crate::report::scope::{OfContender, Scope};
 use crate::report::words::{ABSENT, As, count, counted};
 use crate::report::{About, Report};
@@ -23,7 +23,12 @@ fn each<'a>(about: &'a About) -> impl Iterator<Item = (usize, &'a str)> {
 pub(super) fn section(report: &Report, scope: &Scope) -> Section {
     let title = place(scope).to_owned();
     if scope.judgments == 0 {
-        return Section { title, said: vec!["Nothing was judged.".into()], tables: Vec::new() };
+        return Section {
+            part: Part::Scope,
+            title,
+            said: vec!["Nothing was judged.".into()],
+            tables: Vec::new(),
+        };
     }
     let said = vec![format!(
         "{} of {}.",
@@ -42,12 +47,12 @@ pub(super) fn section(report: &Report, scope: &Scope) -> Section {
     tables.push(tags(report, scope));
     tables.push(evidence(report, scope));
     tables.retain(|t| !t.rows.is_empty());
-    Section { title, said, tables }
+    Section { part: Part::Scope, title, said, tables }
 }
 
 fn means(report: &Report, scope: &Scope) -> Table {
     let head = format!("mean {}", level(report));
-    let mut table = Table::new("Mean ratings", &["", &head, "judgments", "questions"]);
+    let mut table = Table::new(Part::Means, "Mean ratings", &["", &head, "judgments", "questions"]);
     let mut marks = Vec::new();
     let mut top = 2.0_f64;
     for (criterion, name) in each(&report.study) {
@@ -87,7 +92,7 @@ fn changes(report: &Report, scope: &Scope) -> Table {
     let head = format!("change {}", level(report));
     let any_time = format!("at any time {}", level(report));
     let caption = format!("Change against {base}: above zero is better");
-    let mut table = Table::new(caption, &["", &head, &any_time, "more questions", "n"]);
+    let mut table = Table::new(Part::Changes, caption, &["", &head, &any_time, "more questions", "n"]);
     let (mut marks, mut reach) = (Vec::new(), 0.5_f64);
     for (criterion, name) in each(&report.study) {
         table.group(name);
@@ -128,8 +133,11 @@ fn tests(report: &Report, scope: &Scope) -> Table {
         "Questions rated above, like and below {}, by the mean over annotators",
         report.study.baseline()
     );
-    let mut table =
-        Table::new(caption, &["", "above", "like", "below", "signed-rank p", "Holm", "sign p", "Holm"]);
+    let mut table = Table::new(
+        Part::Changes,
+        caption,
+        &["", "above", "like", "below", "signed-rank p", "Holm", "sign p", "Holm"],
+    );
     for (criterion, name) in each(&report.study) {
         table.group(name);
         for contender in others(scope) {
@@ -155,7 +163,7 @@ fn tests(report: &Report, scope: &Scope) -> Table {
 fn verdicts(report: &Report, scope: &Scope) -> Table {
     let base = report.study.baseline();
     let head = format!("share {}", level(report));
-    let mut table = Table::new(format!("Verdicts against {base}"), &["", "count", "of", &head]);
+    let mut table = Table::new(Part::Wins, format!("Verdicts against {base}"), &["", "count", "of", &head]);
     let mut bars = Vec::new();
     for contender in others(scope) {
         let Some(verdicts) = &contender.verdicts else { continue };
@@ -212,7 +220,7 @@ fn halves(n: usize) -> String {
 
 fn strengths(report: &Report, scope: &Scope) -> Table {
     let head = format!("score {}", level(report));
-    let mut table = Table::new("Bradley-Terry scores", &["", &head, "comparisons"]);
+    let mut table = Table::new(Part::Wins, "Bradley-Terry scores", &["", &head, "comparisons"]);
     // Two contenders: nothing that the verdicts do not say.
     if scope.contenders.iter().filter(|c| c.judged > 0).count() < 3 {
         return table;
@@ -244,7 +252,8 @@ fn strengths(report: &Report, scope: &Scope) -> Table {
 
 fn tags(report: &Report, scope: &Scope) -> Table {
     let head = format!("share {}", level(report));
-    let mut table = Table::new("What was found wrong with answers", &["", "answers", "of", &head]);
+    let mut table =
+        Table::new(Part::Errors, "What was found wrong with answers", &["", "answers", "of", &head]);
     for (at, tag) in report.study.tags.iter().enumerate() {
         if scope.contenders.iter().all(|c| c.tags[at].count == 0) {
             continue;
@@ -262,6 +271,7 @@ fn tags(report: &Report, scope: &Scope) -> Table {
 fn evidence(report: &Report, scope: &Scope) -> Table {
     let head = format!("without, share {}", level(report));
     let mut table = Table::new(
+        Part::Errors,
         "Sentences marked, by what the passages say to them",
         &["", "with a passage", "without", &head],
     );
@@ -280,6 +290,7 @@ fn evidence(report: &Report, scope: &Scope) -> Table {
 pub(super) fn overview(report: &Report, scopes: &[Scope]) -> Table {
     let (mean, change) = (format!("mean {}", level(report)), format!("change {}", level(report)));
     let mut table = Table::new(
+        Part::Scope,
         format!(
             "Ratings by corpus, contender and criterion, and their change against {}",
             report.study.baseline()

@@ -1,6 +1,6 @@
 //! The tables of annotators: nothing in them needs to know who answered.
 
-use super::{Chart, Marked, Section, Table, n};
+use super::{Chart, Marked, Part, Section, Table, n};
 use crate::report::Report;
 use crate::report::reviewing::{Annotator, VERDICT};
 use crate::report::words::{ABSENT, As, count};
@@ -22,13 +22,16 @@ pub(super) fn agreement(report: &Report) -> Section {
     let title = "Agreement".to_owned();
     if report.agreement.pairs.is_empty() {
         let why = "No item was judged by two annotators, so there is no agreement to be told.";
-        return Section { title, said: vec![why.into()], tables: Vec::new() };
+        return Section { part: Part::Agreement, title, said: vec![why.into()], tables: Vec::new() };
     }
     let level = As::Share.value(report.intervals.level);
     let alpha = format!("alpha [{level}]");
     let equal = format!("equal [{level}]");
-    let mut all =
-        Table::new("All annotators: Krippendorff's alpha", &["", &alpha, "ratings", &equal, "pairs"]);
+    let mut all = Table::new(
+        Part::Agreement,
+        "All annotators: Krippendorff's alpha",
+        &["", &alpha, "ratings", &equal, "pairs"],
+    );
     let mut marks = Vec::new();
     for agreed in &report.agreement.of {
         let label = called(report, &agreed.on);
@@ -51,7 +54,7 @@ pub(super) fn agreement(report: &Report) -> Section {
         guides: ALPHA_GUIDES.to_vec(),
     });
     let kappa = format!("kappa [{level}]");
-    let mut pairs = Table::new("Two annotators: Cohen's kappa", &["", &kappa, &equal, "n"]);
+    let mut pairs = Table::new(Part::Agreement, "Two annotators: Cohen's kappa", &["", &kappa, &equal, "n"]);
     for pair in &report.agreement.pairs {
         let [a, b] = &pair.annotators;
         pairs.group(format!("{a} and {b}"));
@@ -65,19 +68,22 @@ pub(super) fn agreement(report: &Report) -> Section {
             pairs.row(cells);
         }
     }
-    Section { title, said: Vec::new(), tables: vec![all, pairs] }
+    Section { part: Part::Agreement, title, said: Vec::new(), tables: vec![all, pairs] }
 }
 
 pub(super) fn annotators(report: &Report) -> Section {
     let title = "Annotators".to_owned();
     if report.annotators.is_empty() {
-        return Section { title, said: Vec::new(), tables: Vec::new() };
+        return Section { part: Part::Annotators, title, said: Vec::new(), tables: Vec::new() };
     }
     let level = As::Share.value(report.intervals.level);
     let all: Vec<&Annotator> = report.annotators.iter().chain(&report.everyone).collect();
     let (left, median) = (format!("left [{level}]"), format!("seconds, median [{level}]"));
-    let mut leaning =
-        Table::new("Verdicts for the left, and pace", &["", "judged", &left, "n", "p", &median]);
+    let mut leaning = Table::new(
+        Part::Annotators,
+        "Verdicts for the left, and pace",
+        &["", "judged", &left, "n", "p", &median],
+    );
     for a in &all {
         let cells = vec![
             a.name.clone(),
@@ -90,8 +96,11 @@ pub(super) fn annotators(report: &Report) -> Section {
         leaning.row(cells);
     }
     let (same, apart) = (format!("same verdict [{level}]"), format!("ratings apart by [{level}]"));
-    let mut twice =
-        Table::new("Items that came back with the sides swapped", &["", "judged twice", &same, &apart]);
+    let mut twice = Table::new(
+        Part::Annotators,
+        "Items that came back with the sides swapped",
+        &["", "judged twice", &same, &apart],
+    );
     if report.seen.repeats > 0 {
         for a in &all {
             let cells = vec![
@@ -108,11 +117,15 @@ pub(super) fn annotators(report: &Report) -> Section {
         _ => Vec::new(),
     };
     let tables = [leaning, twice].into_iter().filter(|t| !t.rows.is_empty()).collect();
-    Section { title, said, tables }
+    Section { part: Part::Annotators, title, said, tables }
 }
 
 pub(super) fn progress(report: &Report) -> Section {
-    let mut table = Table::new("Places in everyone's list", &["", "judged", "of", "skipped", "flagged"]);
+    let mut table = Table::new(
+        Part::Annotators,
+        "Places in everyone's list",
+        &["", "judged", "of", "skipped", "flagged"],
+    );
     for p in &report.progress {
         let share = |n: usize| if p.total == 0 { ABSENT.to_owned() } else { count(n) };
         let cells =
@@ -120,5 +133,5 @@ pub(super) fn progress(report: &Report) -> Section {
         table.row(cells);
     }
     let tables = if table.rows.is_empty() { Vec::new() } else { vec![table] };
-    Section { title: "Progress".into(), said: Vec::new(), tables }
+    Section { part: Part::Annotators, title: "Progress".into(), said: Vec::new(), tables }
 }
