@@ -2,6 +2,7 @@
 
 use super::about::About;
 use super::votes::{Vote, Votes, Winner};
+use super::words::counted;
 use crate::analysis::bootstrap::{Ends, Plan, Sums, cluster, cluster_pairs, difference, mean};
 use crate::analysis::bradley_terry::{Comparison, Spread, scores};
 use crate::analysis::preference::{Record, Shares, shares_clustered, sign_test};
@@ -161,8 +162,11 @@ impl Scope {
             corpus: corpus.map(|c| about.corpora[c].clone()),
             judgments: list.len(),
             questions: list.iter().map(|j| j.vote.question).collect::<BTreeSet<_>>().len(),
-            family_of_ratings: format!("the {ratings} tests of contenders and criteria on {place}"),
-            family_of_verdicts: format!("the {verdicts} tests of contenders on {place}"),
+            family_of_ratings: format!(
+                "the {} of contenders and criteria on {place}",
+                counted(ratings, "test")
+            ),
+            family_of_verdicts: format!("the {} of contenders on {place}", counted(verdicts, "test")),
             contenders,
         }
     }
