@@ -76,16 +76,22 @@ fn table(table: &Table) -> String {
 /// Text that means itself wherever it stands: what Markdown or HTML would obey is escaped.
 fn escaped(text: &str) -> String {
     let line = one_line(text);
+    // Brackets alone are intervals; only these make links of them.
+    let links = ["](", "][", "]:"].iter().any(|l| line.contains(l));
     let mut out = String::with_capacity(line.len());
     for (at, c) in line.char_indices() {
         let first = line[..at].trim().is_empty();
+        let stands_alone =
+            |c: char| line[at + c.len_utf8()..].chars().next().is_none_or(|n| n == ' ' || n == c);
         match c {
             '<' => out += "&lt;",
             '>' => out += "&gt;",
             '&' => out += "&amp;",
-            '\\' | '|' | '*' | '_' | '`' | '[' | ']' | '~' => out.extend(['\\', c]),
+            '\\' | '|' | '*' | '_' | '`' | '~' => out.extend(['\\', c]),
+            '[' | ']' if links => out.extend(['\\', c]),
             // These mean something at the start of a line only.
-            '#' | '+' | '-' | '=' if first => out.extend(['\\', c]),
+            '#' | '=' if first => out.extend(['\\', c]),
+            '+' | '-' if first && stands_alone(c) => out.extend(['\\', c]),
             _ => out.push(c),
         }
     }
@@ -100,5 +106,7 @@ mod tests {
     fn text_that_markdown_would_obey_is_escaped() {
         let hostile = "# a|b\n**c** <script> [x](y) `z` & \u{202e}";
         assert_eq!(escaped(hostile), "\\# a\\|b \\*\\*c\\*\\* &lt;script&gt; \\[x\\](y) \\`z\\` &amp; ");
+        assert_eq!(escaped("+0.33 [−0.04, +0.67]"), "+0.33 [−0.04, +0.67]");
+        assert_eq!([escaped("- x"), escaped("---"), escaped("[a]: b")], ["\\- x", "\\---", "\\[a\\]: b"]);
     }
 }
