@@ -6,6 +6,9 @@ mod command;
 mod judged;
 #[path = "support/study.rs"]
 mod sample;
+#[cfg(unix)]
+#[allow(dead_code)] // A part of it is enough here.
+mod support;
 
 use command::Data;
 use judged::{SMALL, swapped};
@@ -348,4 +351,45 @@ fn a_study_without_answers_says_what_comes_first() {
     data.juxta(&["study", "report", dir.to_str().expect("UTF-8")])
         .refused(&["without answers", "study generate"]);
     drop(Study::open(&dir).expect("still a study"));
+}
+
+#[cfg(unix)]
+#[test]
+fn results_open_in_a_terminal_blind_and_unblinded() {
+    let data = Data::new();
+    let dir = data.path().join("paper");
+    let study = sample::study(&dir, &["ada", "bob"]);
+    judge(&dir, "ada");
+    judge(&dir, "bob");
+    let open = || {
+        let mut command = portable_pty::CommandBuilder::new(support::program());
+        command.arg("--data-dir");
+        command.arg(data.path());
+        command.args(["study", "results"]);
+        command.arg(&dir);
+        support::environment(&mut command);
+        support::Lab::start(command)
+    };
+    let mut blind = open();
+    blind.wait_for("The study is blind");
+    blind.keys("\t");
+    blind.wait_for("Krippendorff's alpha");
+    blind.keys("q");
+    let (code, seen) = blind.end();
+    assert_eq!(code, 0, "{seen}");
+    assert!(sample::AGAINST.iter().all(|name| !seen.contains(name)), "{seen}");
+
+    study.unblind("planner").expect("unblinded");
+    let mut results = open();
+    results.wait_for("fine-tuning on 200 examples");
+    results.keys("3");
+    results.wait_for("signed-rank p");
+    results.keys("?");
+    results.wait_for("Go to a part by its number.");
+    results.keys("\u{1b}");
+    results.wait("the help closed", |rows| !rows.show("Go to a part by its number."));
+    results.keys("q");
+    let (code, seen) = results.end();
+    assert_eq!(code, 0, "{seen}");
+    data.juxta(&["study", "results", dir.to_str().expect("UTF-8")]).refused(&["a terminal", "study report"]);
 }
