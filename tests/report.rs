@@ -7,7 +7,6 @@ mod judged;
 #[path = "support/study.rs"]
 mod sample;
 #[cfg(unix)]
-#[allow(dead_code)] // A part of it is enough here.
 mod support;
 
 use command::Data;

@@ -112,8 +112,9 @@ impl Made<'_> {
                         };
                         let names = [self.baseline, contender];
                         let evidence = if truth[shown(1)] < 2.5 {
-                            let support =
-                                (question % 3 == 0).then_some(PassageSpan { passage: 1, range: (0, 9) });
+                            let support = question
+                                .is_multiple_of(3)
+                                .then_some(PassageSpan { passage: 1, range: (0, 9) });
                             vec![Evidence { side: Side::B, range: (0, 12), tag: tags[0].clone(), support }]
                         } else {
                             vec![]
@@ -136,7 +137,7 @@ impl Made<'_> {
                             flagged: question == 3,
                             reference_shown: question == 4,
                         };
-                        if made.len() % self.repeat_one_of == 0 {
+                        if made.len().is_multiple_of(self.repeat_one_of) {
                             let mut again = swapped(&first);
                             again.showing = Showing::Swapped;
                             if random.random_bool(0.3) {

@@ -15,8 +15,8 @@ fn place(scope: &Scope) -> &str {
     scope.corpus.as_deref().unwrap_or("All corpora together")
 }
 
-/// Criteria with their index, each with those contenders that were judged, in order.
-fn each<'a>(about: &'a About) -> impl Iterator<Item = (usize, &'a str)> {
+/// The criteria: index and name.
+fn each(about: &About) -> impl Iterator<Item = (usize, &str)> {
     about.criteria.iter().enumerate().map(|(n, c)| (n, c.name.as_str()))
 }
 
@@ -215,7 +215,7 @@ fn verdicts(report: &Report, scope: &Scope) -> Table {
 
 /// A number of halves.
 fn halves(n: usize) -> String {
-    if n % 2 == 0 { count(n / 2) } else { format!("{}.5", count(n / 2)) }
+    if n.is_multiple_of(2) { count(n / 2) } else { format!("{}.5", count(n / 2)) }
 }
 
 fn strengths(report: &Report, scope: &Scope) -> Table {
