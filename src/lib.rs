@@ -4,7 +4,7 @@
 //! tokens → trial (stored before it is judged) → judgment (appended and synced) → exports.
 //!
 //! The rooms, and who may look into whom:
-//! `main → {cli, tui} → lab → {compare, study, export, finetune} → {retrieve, prompt, generate} → corpus`;
+//! `main → {cli, tui} → {lab, report} → {compare, study, export, finetune} → {retrieve, prompt, generate} → corpus`;
 //! `text`, `job`, `fault` and `folder` serve everyone; `analysis` is the statistics and names nobody. Only `tui`
 //! names the terminal, only `cli` prints, and `generate` knows nothing of retrieval. `tests/rooms.rs` holds
 //! these rules.
@@ -22,6 +22,7 @@ pub mod generate;
 pub mod job;
 pub mod lab;
 pub mod prompt;
+pub mod report;
 pub mod retrieve;
 pub mod score;
 pub mod study;
@@ -35,3 +36,7 @@ extern crate self as juxta;
 #[cfg(test)]
 #[path = "../tests/support/study.rs"]
 mod sample;
+
+#[cfg(test)]
+#[path = "../tests/support/judged.rs"]
+mod judged;

@@ -16,7 +16,7 @@ fn juxta(args: &[&str]) -> String {
 
 #[test]
 fn the_key_tables_are_those_the_help_is_made_from() {
-    for args in [&["keys"][..], &["keys", "--review"]] {
+    for args in [&["keys"][..], &["keys", "--review"], &["keys", "--results"]] {
         assert!(readme().contains(&juxta(args)), "put what `juxta {}` prints into README.md", args.join(" "));
     }
 }

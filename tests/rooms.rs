@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Every room, and the rooms it may name. `fault`, `job`, `text` and `folder` serve everyone.
-const RULES: [(&str, &[&str]); 17] = [
+const RULES: [(&str, &[&str]); 18] = [
     ("fault", &[]),
     ("job", &[]),
     ("text", &[]),
@@ -19,6 +19,7 @@ const RULES: [(&str, &[&str]); 17] = [
     ("compare", &["retrieve", "prompt", "generate"]),
     ("study", &["compare", "config", "corpus", "retrieve"]),
     ("export", &["compare", "prompt", "retrieve", "study"]),
+    ("report", &["analysis", "study"]),
     ("finetune", &["corpus", "generate", "prompt", "retrieve"]),
     (
         "lab",
@@ -27,7 +28,10 @@ const RULES: [(&str, &[&str]); 17] = [
             "study",
         ],
     ),
-    ("tui", &["compare", "config", "corpus", "generate", "lab", "retrieve", "study", "prompt", "cli"]),
+    (
+        "tui",
+        &["compare", "config", "corpus", "generate", "lab", "retrieve", "study", "prompt", "cli", "report"],
+    ),
 ];
 const SERVANTS: [&str; 4] = ["fault", "job", "text", "folder"];
 

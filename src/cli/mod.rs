@@ -10,6 +10,7 @@ mod out;
 mod review;
 mod search;
 mod study;
+mod study_report;
 
 use crate::config::Paths;
 use crate::fault::Fault;
@@ -73,6 +74,9 @@ enum Command {
         /// Those of the review, not of the lab.
         #[arg(long)]
         review: bool,
+        /// Those of a study's results.
+        #[arg(long, conflicts_with = "review")]
+        results: bool,
     },
     /// Draw the lab's screen as an SVG picture, after asking a question.
     #[command(hide = true)]
@@ -138,8 +142,9 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Some(Command::Study(command)) => study::run(data_dir, &command),
         Some(Command::Paths) => paths(&Paths::find(data_dir)?),
         Some(Command::Review(args)) => review::run(data_dir, &args),
-        Some(Command::Keys { review: false }) => out::text(&tui::keys::markdown()),
-        Some(Command::Keys { review: true }) => out::text(&tui::review::keys::markdown()),
+        Some(Command::Keys { review: false, results: false }) => out::text(&tui::keys::markdown()),
+        Some(Command::Keys { results: true, .. }) => out::text(&tui::results::keys::markdown()),
+        Some(Command::Keys { .. }) => out::text(&tui::review::keys::markdown()),
         Some(Command::Picture(args)) => Ok(tui::picture::run(data_dir, &args)?),
     }
 }

@@ -28,6 +28,10 @@ pub(super) enum Command {
     Merge(Merge),
     /// Take the blinding off, when everyone is done: figures by contender may then be seen.
     Unblind(Unblind),
+    /// What was found: figures with intervals, tests, agreement. Before unblinding, only how annotators judge.
+    Report(super::study_report::Args),
+    /// Look at what was found, in the terminal.
+    Results(super::study_report::Looked),
     /// Check that everything is as it was committed to before the first judgment.
     Verify(Shown),
 }
@@ -140,6 +144,8 @@ pub(super) fn run(data_dir: Option<&Path>, command: &Command) -> anyhow::Result<
         Command::HandOut(args) => hand_out(args, &who(data_dir)?),
         Command::Merge(args) => merge(args, &who(data_dir)?),
         Command::Unblind(args) => unblind(args, &who(data_dir)?),
+        Command::Report(args) => super::study_report::run(args),
+        Command::Results(args) => super::study_report::look(data_dir, args),
         Command::Verify(args) => verify(args),
     }
 }

@@ -1,5 +1,5 @@
-//! The lab and the review in the terminal: the only room that names ratatui and crossterm. It shows what `lab` and
-//! `study` do, and changes nothing by itself.
+//! The lab, the review and a study's results in the terminal: the only room that names ratatui and crossterm. It shows what `lab`,
+//! `study` and `report` do, and changes nothing by itself.
 
 mod app;
 #[cfg(test)]
@@ -8,6 +8,7 @@ mod keeper;
 pub mod keys;
 pub mod picture;
 mod pump;
+pub mod results;
 pub mod review;
 mod runtime;
 mod screen;

@@ -137,7 +137,23 @@ pub fn planned(dir: &Path) -> Study {
 pub fn study(dir: &Path, annotators: &[&str]) -> Study {
     let rubric = Rubric::of(&Settings::defaults().expect("sound").rubric);
     let mut study = Study::create(dir, &plan(annotators), &rubric, "planner").expect("created");
-    let questions: Vec<_> = QUESTIONS.iter().map(|q| (CORPUS.to_owned(), q.id.to_owned())).collect();
+    let asked: Vec<(String, &Question)> = QUESTIONS.iter().map(|q| (q.id.to_owned(), q)).collect();
+    keep(&mut study, &asked);
+    study
+}
+
+/// The same with more questions, by asking the three again and again: two items each.
+pub fn large(dir: &Path, annotators: &[&str], questions: usize) -> Study {
+    let rubric = Rubric::of(&Settings::defaults().expect("sound").rubric);
+    let plan = Plan { questions, ..plan(annotators) };
+    let mut study = Study::create(dir, &plan, &rubric, "planner").expect("created");
+    let again = |n: usize| (format!("{}-{n}", QUESTIONS[n % 3].id), &QUESTIONS[n % 3]);
+    keep(&mut study, &(0..questions).map(again).collect::<Vec<_>>());
+    study
+}
+
+fn keep(study: &mut Study, asked: &[(String, &Question)]) {
+    let questions: Vec<_> = asked.iter().map(|(id, _)| (CORPUS.to_owned(), id.clone())).collect();
     let digest = |name: &str| (name.to_owned(), format!("{DIGEST}{name}"));
     let sources = Sources {
         corpora: [digest(CORPUS)].into(),
@@ -145,11 +161,11 @@ pub fn study(dir: &Path, annotators: &[&str]) -> Study {
     };
     let key = study.freeze(&questions, sources, "planner").expect("frozen");
     for (id, sealed) in &key.items {
-        let question = QUESTIONS.iter().find(|q| q.id == sealed.question).expect("one of them");
+        let at = asked.iter().position(|(id, _)| *id == sealed.question).expect("one of them");
+        let question = asked[at].1;
         let contender = sealed.contender(BASELINE);
         study.keep(&key, id, &trial(question, contender), Some(reference(question))).expect("kept");
     }
-    study
 }
 
 /// A complete review of a place in the list.

@@ -1,0 +1,186 @@
+//! Figures as people read them. Minus is the minus sign, thousands are set apart by commas, probabilities below a
+//! thousandth say so.
+
+use super::about::About;
+use super::scope::{OfContender, Scope};
+use crate::analysis::{Figure, Interval};
+
+/// What stands where a figure does not exist.
+pub const ABSENT: &str = "—";
+
+/// A number with so many decimals.
+pub fn number(value: f64, decimals: usize) -> String {
+    let text = format!("{value:.decimals$}");
+    match text.strip_prefix('-') {
+        // What rounds to nought has no sign.
+        Some(digits) if digits.bytes().any(|b| (b'1'..=b'9').contains(&b)) => format!("−{digits}"),
+        Some(digits) => digits.to_owned(),
+        None => text,
+    }
+}
+
+/// A count: `1,000`.
+pub fn count(n: usize) -> String {
+    let digits = n.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.char_indices() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A count with its noun: `1 question`, `2 questions`.
+pub fn counted(n: usize, noun: &str) -> String {
+    format!("{} {noun}{}", count(n), if n == 1 { "" } else { "s" })
+}
+
+/// How a figure is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum As {
+    /// With two decimals: ratings, scores, coefficients.
+    Number,
+    /// As [`As::Number`] with a plus sign above nought: differences.
+    Signed,
+    /// Per cent.
+    Share,
+    /// A p-value.
+    Probability,
+    /// Whole: seconds, questions.
+    Whole,
+}
+
+impl As {
+    /// One value.
+    pub fn value(self, value: f64) -> String {
+        match self {
+            Self::Number => number(value, 2),
+            Self::Signed => {
+                let text = number(value, 2);
+                let plus = value > 0.0 && text.bytes().any(|b| (b'1'..=b'9').contains(&b));
+                if plus { format!("+{text}") } else { text }
+            }
+            Self::Share => format!("{} %", number(100.0 * value, 0)),
+            Self::Probability if value < 0.001 => "< 0.001".to_owned(),
+            Self::Probability => number(value, 3),
+            Self::Whole if value >= 0.0 => count(value.round() as usize),
+            Self::Whole => number(value, 0),
+        }
+    }
+
+    /// An interval in brackets.
+    pub fn interval(self, interval: &Interval) -> String {
+        let end = |value: f64| match self {
+            Self::Share => number(100.0 * value, 0),
+            _ => self.value(value),
+        };
+        format!("[{}, {}]", end(interval.low), end(interval.high))
+    }
+
+    /// A value with its interval, where it has one; [`ABSENT`] where there is none.
+    pub fn figure(self, figure: &Figure) -> String {
+        let Some(estimate) = figure.estimate() else { return ABSENT.to_owned() };
+        match &estimate.interval {
+            Some(interval) => format!("{} {}", self.value(estimate.value), self.interval(interval)),
+            None => self.value(estimate.value),
+        }
+    }
+}
+
+/// What the ratings of a corpus say about every contender, a sentence each.
+pub fn sentences(about: &About, scope: &Scope) -> Vec<String> {
+    let place = match &scope.corpus {
+        Some(corpus) => format!("On {corpus}"),
+        None => "Over all corpora".to_owned(),
+    };
+    if scope.judgments == 0 {
+        return vec![format!("{place} nothing was judged.")];
+    }
+    let others = scope.contenders.iter().skip(1).filter(|c| c.judged > 0);
+    let found: Vec<String> = others.map(|c| format!("{place}, {}.", sentence(about, c))).collect();
+    if found.is_empty() {
+        return vec![format!(
+            "{place} only {} was judged: there is nothing to compare it with.",
+            about.baseline()
+        )];
+    }
+    found
+}
+
+fn sentence(about: &About, contender: &OfContender) -> String {
+    let who = match contender.examples {
+        Some(n) if contender.label != contender.name => format!("fine-tuning on {} examples", count(n)),
+        _ => contender.name.clone(),
+    };
+    let said: Vec<String> = contender
+        .ratings
+        .iter()
+        .zip(&about.criteria)
+        .filter_map(|(rating, criterion)| {
+            let change = rating.change.as_ref()?;
+            let name = criterion.name.to_lowercase();
+            Some(match change.difference.estimate() {
+                None => format!("left {name} unknown ({})", change.difference.why_absent()?),
+                Some(estimate) => match estimate.interval {
+                    None => format!(
+                        "changed {name} by {}, without an interval ({})",
+                        As::Signed.value(estimate.value),
+                        estimate
+                            .note
+                            .as_deref()
+                            .unwrap_or("too little was judged")
+                            .trim_start_matches("no interval: ")
+                    ),
+                    Some(i) if i.contains(0.0) => {
+                        format!("did not clearly change {name} ({})", As::Signed.figure(&change.difference))
+                    }
+                    Some(i) => {
+                        let (verb, amount, ends) = if estimate.value < 0.0 {
+                            ("lowered", -estimate.value, i.negated())
+                        } else {
+                            ("raised", estimate.value, i)
+                        };
+                        format!(
+                            "{verb} {name} by {} {}",
+                            As::Number.value(amount),
+                            As::Number.interval(&ends)
+                        )
+                    }
+                },
+            })
+        })
+        .collect();
+    let said = match said.as_slice() {
+        [] => "was not rated on anything".to_owned(),
+        [one] => one.clone(),
+        [rest @ .., last] => format!("{} and {last}", rest.join(", ")),
+    };
+    format!("{who} {said}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_written_for_people() {
+        assert_eq!([number(-0.004, 2), number(-0.4, 2), number(3.0, 1)], ["0.00", "−0.40", "3.0"]);
+        assert_eq!(
+            [count(0), count(999), count(1_000), count(1_234_567)],
+            ["0", "999", "1,000", "1,234,567"]
+        );
+        assert_eq!(
+            [As::Signed.value(0.25), As::Signed.value(0.001), As::Signed.value(-1.0)],
+            ["+0.25", "0.00", "−1.00"]
+        );
+        assert_eq!([As::Probability.value(0.000_4), As::Probability.value(0.04)], ["< 0.001", "0.040"]);
+        assert_eq!(As::Share.value(0.123), "12 %");
+    }
+
+    #[test]
+    fn what_does_not_exist_has_no_number() {
+        assert_eq!(As::Number.figure(&Figure::absent("nothing was rated")), ABSENT);
+    }
+}
