@@ -81,12 +81,13 @@ fn two_people_review_one_is_killed_and_comes_back_and_both_journals_are_whole() 
 
     // What either of them saw, and what they leave, says nothing of who answered or how fast.
     let left = fs::read_to_string(study.files().journals().join("ada.jsonl")).expect("a journal");
-    for seen in [seen_by_ada, seen_by_bob, left] {
-        for secret in sample::AGAINST.into_iter().chain([sample::BASELINE, sample::DIGEST, "57.7", "tokens"])
-        {
+    for seen in [&seen_by_ada, &seen_by_bob, &left] {
+        for secret in sample::AGAINST.into_iter().chain([sample::BASELINE, sample::DIGEST, "tokens"]) {
             assert!(!seen.contains(secret), "{secret:?} was shown");
         }
     }
+    // A time in the journal may hold these digits.
+    assert!(![seen_by_ada, seen_by_bob].iter().any(|seen| seen.contains("57.7")), "a speed was shown");
 }
 
 #[test]
