@@ -134,7 +134,11 @@ fn what_was_exported_is_read_as_what_was_judged() {
     for format in ["csv", "jsonl"] {
         let file = data.path().join(format!("out.{format}"));
         data.juxta(&["export", text(&dir), "--format", format, "-o", text(&file)]).ok();
-        assert_eq!(export::read_judgments(&file).expect("read").judgments, expected, "{format}");
+        assert_eq!(
+            export::read_files(&[&file], &Default::default()).expect("read").judgments,
+            expected,
+            "{format}"
+        );
     }
 }
 

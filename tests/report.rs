@@ -14,7 +14,8 @@ use judged::{SMALL, swapped};
 use juxta::analysis::bootstrap::{Ends, Plan, cluster, cluster_pairs, difference, mean};
 use juxta::analysis::preference::{Record, shares_clustered};
 use juxta::analysis::wilcoxon::{Zeros, signed_rank};
-use juxta::report::{About, Progress, Report, Scope, html, markdown, text};
+use juxta::export::{self, Export, Feed, Format, Options};
+use juxta::report::{About, Elsewhere, Progress, Report, Scope, html, markdown, text};
 use juxta::study::{Desk, Rated, Review, Showing, Study, Verdict};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -342,6 +343,105 @@ fn a_blind_study_reports_how_annotators_judge_and_names_no_contender() {
     assert_eq!(json["intervals"]["seed"], 7);
 }
 
+/// Writes the small study's judgments, or some of them, as one of its exports.
+fn exported(rated: &[Rated], format: Format, path: &Path) {
+    let (plan, rubric, trials) = (SMALL.plan(), SMALL.rubric(), BTreeMap::new());
+    let feed = Feed { plan: &plan, rubric: &rubric, items: &[], trials: &trials };
+    let written = export::write(format, &Export::of_study(feed, rated), Options::default()).expect("written");
+    std::fs::write(path, &written.files[0].bytes).expect("written");
+}
+
+#[test]
+fn the_exports_of_a_study_give_its_own_figures_as_one_file_or_several() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let whole = report(&SMALL.rated());
+    for (format, ending) in [(Format::Csv, "csv"), (Format::Jsonl, "jsonl")] {
+        let path = |name: &str| dir.path().join(format!("{name}.{ending}"));
+        exported(&SMALL.rated(), format, &path("all"));
+        exported(&part(|r| r.annotator == "ada"), format, &path("ada"));
+        exported(&part(|r| r.annotator == "bob" || r.corpus == "law"), format, &path("rest"));
+        for files in [vec![path("all")], vec![path("rest"), path("ada")]] {
+            let several = files.len() > 1;
+            let from = Elsewhere { files, ..Elsewhere::default() };
+            let (found, problems) = Report::elsewhere(&from).expect("read");
+            assert_eq!(problems, []);
+            assert_eq!(found.results, whole.results, "{ending}");
+            assert_eq!(found.agreement, whole.agreement, "{ending}");
+            assert_eq!(
+                (&found.annotators, &found.everyone, &found.seen, found.intervals),
+                (&whole.annotators, &whole.everyone, &whole.seen, whole.intervals)
+            );
+            assert_eq!(found.study.title, "Judgments of made-up");
+            let told = found.remarks.concat();
+            assert_eq!(told.contains("there more than once, and counted once"), several, "{told}");
+        }
+    }
+}
+
+#[test]
+fn figures_that_a_table_made_elsewhere_cannot_give_say_why() {
+    let data = Data::new();
+    let mut table = String::from("rater,prompt,model_a,model_b,winner,quality_a,quality_b\n");
+    for n in 0..12 {
+        for rater in ["ada", "bob"] {
+            let (winner, better) = if n % 3 == 0 { ("old", 2) } else { ("model_b", 4) };
+            table += &format!("{rater},q{n},old,new,{winner},3,{better}\n");
+        }
+    }
+    let file = data.write("votes.csv", &table);
+    let path = file.to_str().expect("UTF-8");
+    let run = |more: &[&str]| {
+        let columns =
+            "annotator=rater,question=prompt,contender_a=model_a,contender_b=model_b,verdict=winner";
+        data.juxta(&[&["study", "report", "--judgments", path, "--column", columns][..], more].concat())
+    };
+    run(&[]).refused(&[
+        "votes.csv: found judgments that do not say who the baseline is",
+        "--baseline with one of new, old",
+    ]);
+    run(&["--baseline", "nobody"]).refused(&["--baseline: found \"nobody\"; expected one of new, old"]);
+    run(&["--baseline", "old", "--highest", "3"]).refused(&["found 4 given for quality", "degrees up to 3"]);
+    let told = run(&["--baseline", "old"]);
+    let words: Vec<&str> = told.ok().split_whitespace().collect();
+    let words = words.join(" ");
+    for said in [
+        "Judgments of votes.csv",
+        "24 judgments of 12 items on 12 questions by 2 annotators. Read from votes.csv.",
+        "taken to be the highest degree given, quality at 4.",
+        "Over all judgments, new did not clearly change quality",
+        "it is not known in which order questions were judged",
+        "nothing was timed",
+        "the same answer always stood on the left",
+        "No item came back",
+    ] {
+        assert!(words.contains(said), "{said:?} is not in {words}");
+    }
+    let json = run(&["--baseline", "old", "--json", "--highest", "5"]).json();
+    let new = &json["results"][0]["contenders"][1];
+    assert_eq!((&new["verdicts"]["shares"]["record"]["wins"], &new["judged"]), (&16.into(), &24.into()));
+    assert_eq!(json["agreement"]["of"][1]["alpha"]["value"], 1.0, "they always agreed");
+    assert!(json["results"][0]["contenders"][1]["ratings"][0]["change"]["any_time"]["absent"].is_string());
+    assert_eq!(
+        (&json["seen"]["from"], &json["study"]["criteria"][0]["highest"]),
+        (&serde_json::Value::Null, &5.into())
+    );
+
+    let verdicts = table.replace(",quality_a,quality_b", "").replace(",3,2", "").replace(",3,4", "");
+    data.write("votes.csv", &verdicts);
+    let told = run(&["--baseline", "old"]);
+    let words = told.ok().split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("new won 16 and lost 8 of 24 comparisons, 0 tied, sign test p"), "{words}");
+    assert!(!words.contains("Mean ratings"), "{words}");
+
+    for args in [&["study", "report"][..], &["study", "report", "paper", "--judgments", path]] {
+        let run = data.juxta(args);
+        assert_eq!(run.code, Some(2), "{run:#?}");
+        run.says(&["--judgments"]);
+    }
+    data.juxta(&["study", "report", "--judgments", "none-such.csv"])
+        .refused(&["none-such.csv: found", "Check the path"]);
+}
+
 #[test]
 fn a_study_without_answers_says_what_comes_first() {
     let data = Data::new();
@@ -391,4 +491,28 @@ fn results_open_in_a_terminal_blind_and_unblinded() {
     let (code, seen) = results.end();
     assert_eq!(code, 0, "{seen}");
     data.juxta(&["study", "results", dir.to_str().expect("UTF-8")]).refused(&["a terminal", "study report"]);
+
+    let csv = data.path().join("paper.csv");
+    let csv = csv.to_str().expect("UTF-8");
+    data.juxta(&["export", dir.to_str().expect("UTF-8"), "--format", "csv", "-o", csv]).ok();
+    let elsewhere = |file: &str| {
+        let mut command = portable_pty::CommandBuilder::new(support::program());
+        command.arg("--data-dir");
+        command.arg(data.path());
+        command.args(["study", "results", "--judgments", file]);
+        support::environment(&mut command);
+        support::Lab::start(command)
+    };
+    let mut results = elsewhere(csv);
+    results.wait("figures and where they are from", |rows| {
+        rows.show("Judgments of kitchen-sink")
+            && rows.show("Read from paper.csv.")
+            && rows.show("200 examples")
+    });
+    results.keys("q");
+    assert_eq!(results.end().0, 0);
+    let mut nothing = elsewhere("none-such.csv");
+    nothing.wait_for("none-such.csv: found");
+    nothing.keys("q");
+    assert_eq!(nothing.end().0, 0);
 }

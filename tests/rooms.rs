@@ -19,7 +19,7 @@ const RULES: [(&str, &[&str]); 18] = [
     ("compare", &["retrieve", "prompt", "generate"]),
     ("study", &["compare", "config", "corpus", "retrieve"]),
     ("export", &["compare", "prompt", "retrieve", "study"]),
-    ("report", &["analysis", "study"]),
+    ("report", &["analysis", "export", "study"]),
     ("finetune", &["corpus", "generate", "prompt", "retrieve"]),
     (
         "lab",

@@ -7,7 +7,7 @@ use crate::fault::{Fault, Result};
 use crate::job::interrupt::interruptible;
 use crate::lab::{Failed, Generated, Lab, Planning};
 use crate::study::{self, Reviewer, Status, Study, Tally};
-use crate::text::one_line;
+use crate::text::{one_line, quoted};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -150,6 +150,11 @@ pub(super) fn run(data_dir: Option<&Path>, command: &Command) -> anyhow::Result<
     }
 }
 
+/// A folder as commands take it.
+fn folder(dir: &Path) -> String {
+    quoted(&dir.display().to_string())
+}
+
 /// Who does it, for the acts.
 fn who(data_dir: Option<&Path>) -> anyhow::Result<String> {
     Ok(study::annotator(&Settings::load(&Paths::find(data_dir)?)?.lab.annotator))
@@ -176,7 +181,7 @@ fn new(lab: &Lab, args: &New) -> anyhow::Result<()> {
     let plan = study.plan();
     let questions = plan.questions * plan.corpora.len();
     let items = questions * plan.against.len();
-    let dir = one_line(&args.dir.display().to_string());
+    let dir = folder(&args.dir);
     out::text(&format!(
         "{}: {questions} questions, {items} items, for {}\nEdit {dir}/study.toml and {dir}/rubric.toml as you like; \
          then `juxta study generate {dir}`.\n",
@@ -297,7 +302,7 @@ fn called(reviewer: &Reviewer) -> String {
 fn hand_out(args: &HandOut, who: &str) -> anyhow::Result<()> {
     let study = Study::open(&args.dir)?;
     let slots = study.hand_out(&args.annotator, &args.to, args.partial, who)?;
-    let to = one_line(&args.to.display().to_string());
+    let to = folder(&args.to);
     out::text(&format!(
         "{slots} places for {name} in {to}\n{name} reviews with `juxta review {to} --annotator {name}` and gives the \
          folder back; `juxta study merge` takes it in.\n",
@@ -343,8 +348,10 @@ fn unblind(args: &Unblind, who: &str) -> anyhow::Result<()> {
     let now = study.unblind(who)?;
     let digest = &study.frozen()?.key;
     out::text(&format!(
-        "{}; the key has the digest that was committed to before the first judgment: {digest}\n",
-        if now { "unblinded" } else { "unblinded before" }
+        "{}; the key has the digest that was committed to before the first judgment: {digest}\n`juxta study results {dir}` \
+         shows what was found, `juxta study report {dir}` writes it.\n",
+        if now { "unblinded" } else { "unblinded before" },
+        dir = folder(&args.dir),
     ))
 }
 

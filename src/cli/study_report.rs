@@ -1,18 +1,47 @@
-//! `juxta study report` and `juxta study results`: what a study found, written and in the terminal.
+//! `juxta study report` and `juxta study results`: what a study found, or what judgments made elsewhere show, written
+//! and in the terminal.
 
 use super::out;
 use crate::config::{Paths, Settings};
-use crate::fault::Fault;
-use crate::report::{Report, html, markdown, text};
+use crate::export::Renamed;
+use crate::fault::{Fault, Result};
+use crate::report::{Elsewhere, Report, html, markdown, text};
 use crate::study::Study;
+use crate::tui::results::Make;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+
+/// Where the judgments are.
+#[derive(Debug, clap::Args)]
+pub(super) struct Looked {
+    /// The study's folder.
+    #[arg(required_unless_present = "judgments", conflicts_with = "judgments")]
+    dir: Option<PathBuf>,
+    /// Judgments in files rather than a study's: exports (csv, jsonl), or tables made elsewhere (csv, tsv, jsonl), several
+    /// of them as one. A table needs the columns annotator, question or question_id, contender_a (shown left),
+    /// contender_b, and verdict: a, b, tie, both-bad or the better contender's name. It may have corpus, item, showing,
+    /// judged_at, seconds, baseline and, for each criterion, NAME_a, NAME_b (whole numbers from 1 up) and NAME_highest.
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    judgments: Vec<PathBuf>,
+    /// What the files' columns are called: annotator=rater,verdict=winner,accuracy_a=score_left.
+    #[arg(long, value_name = "OURS=THEIRS,…", value_delimiter = ',', requires = "judgments")]
+    column: Vec<String>,
+    /// The contender that the others are compared with, where the files do not say it.
+    #[arg(long, value_name = "NAME", requires = "judgments")]
+    baseline: Option<String>,
+    /// Where scales end that the files do not say the end of; the highest degree given if left out.
+    #[arg(long, value_name = "N", requires = "judgments", value_parser = clap::value_parser!(u8).range(2..))]
+    highest: Option<u8>,
+    /// What the report is called.
+    #[arg(long, value_name = "TEXT", requires = "judgments")]
+    title: Option<String>,
+}
 
 /// What to report, and as what.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The study's folder.
-    dir: PathBuf,
+    #[command(flatten)]
+    of: Looked,
     /// Write one self-contained HTML file, with charts. A file that is there is not overwritten.
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
@@ -28,23 +57,37 @@ pub(super) struct Args {
     output: Option<PathBuf>,
 }
 
-/// What to look at.
-#[derive(Debug, clap::Args)]
-pub(super) struct Looked {
-    /// The study's folder.
-    dir: PathBuf,
+impl Looked {
+    /// What the report is called until it is there, and how it is made. What can be told at once to be wrong is.
+    fn source(&self) -> Result<(String, Make)> {
+        if let Some(dir) = &self.dir {
+            let study = Study::open(dir)?;
+            study.frozen()?;
+            return Ok((study.plan().title.clone(), Box::new(move || Report::of(&study))));
+        }
+        let elsewhere = Elsewhere {
+            files: self.judgments.clone(),
+            columns: Renamed::parse(&self.column)?,
+            baseline: self.baseline.clone(),
+            highest: self.highest,
+            title: self.title.clone(),
+        };
+        Ok((elsewhere.name(), Box::new(move || Report::elsewhere(&elsewhere))))
+    }
 }
 
 pub(super) fn look(data_dir: Option<&Path>, args: &Looked) -> anyhow::Result<()> {
     super::terminal("the results", "Without one, use `juxta study report`.")?;
-    crate::tui::results::run(&args.dir, &Settings::load(&Paths::find(data_dir)?)?)
+    let (title, make) = args.source()?;
+    crate::tui::results::run(title, make, &Settings::load(&Paths::find(data_dir)?)?)
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     for path in args.html.iter().chain(&args.output) {
         free(path)?;
     }
-    let (report, problems) = Report::of(&Study::open(&args.dir)?)?;
+    let (_, make) = args.of.source()?;
+    let (report, problems) = make()?;
     for problem in &problems {
         out::remark(&problem.to_string());
     }

@@ -1,6 +1,6 @@
 //! One line a judgment, in columns: for spreadsheets and statistics. A is the left answer as shown, B the right one.
 //! How a cell holds text that a spreadsheet or a terminal would obey is said in [`super::cell`]; lists have
-//! semicolons between, or are JSON. [`super::read_judgments`] reads it back.
+//! semicolons between, or are JSON. [`super::read_files`] reads it back.
 
 use super::written::{File, Written};
 use super::{Export, Exported, apart, cell};
@@ -9,7 +9,10 @@ use crate::text::json_line;
 use std::io;
 
 /// Columns that say something of a side, by the name before `_a` or `_b`: no criterion may be taken for one.
-pub(super) const OF_A_SIDE: [&str; 3] = ["contender", "tags", "answer"];
+pub(super) const OF_A_SIDE: [&str; 4] = ["contender", "examples", "tags", "answer"];
+
+/// What the column of a criterion's highest degree ends in.
+pub(super) const HIGHEST: &str = "_highest";
 
 type Cells = Vec<String>;
 
@@ -18,8 +21,11 @@ pub(super) fn write(export: &Export<'_>) -> io::Result<Written> {
     let criteria: Vec<&str> = export.criteria_used().collect();
     table.write_record(head(export, &criteria))?;
     for row in &export.rows {
-        let cells =
-            if export.study.is_some() { of_study(export, row, &criteria) } else { of_lab(row, &criteria) };
+        let cells = if export.study.is_some() {
+            of_study(export, row, &criteria)
+        } else {
+            of_lab(export, row, &criteria)
+        };
         table.write_record(cells)?;
     }
     let bytes = table.into_inner().map_err(|e| e.into_error())?;
@@ -31,6 +37,7 @@ fn head(export: &Export<'_>, criteria: &[&str]) -> Cells {
         (
             &[
                 "study",
+                "seed",
                 "item",
                 "showing",
                 "corpus",
@@ -42,6 +49,8 @@ fn head(export: &Export<'_>, criteria: &[&str]) -> Cells {
                 "contender_a",
                 "contender_b",
                 "baseline",
+                "examples_a",
+                "examples_b",
             ],
             &[
                 "verdict",
@@ -78,10 +87,11 @@ fn head(export: &Export<'_>, criteria: &[&str]) -> Cells {
         columns
     };
     let own = |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect::<Cells>();
-    [own(first), of_side("a"), of_side("b"), own(last)].concat()
+    let highest = criteria.iter().map(|c| format!("{}{HIGHEST}", apart(c, &OF_A_SIDE))).collect();
+    [own(first), of_side("a"), of_side("b"), highest, own(&["tags"]), own(last)].concat()
 }
 
-fn of_lab(row: &Exported<'_>, criteria: &[&str]) -> Cells {
+fn of_lab(export: &Export<'_>, row: &Exported<'_>, criteria: &[&str]) -> Cells {
     let mut cells = vec![
         text(Some(row.item)),
         row.judged.and_then(|j| j.trial).map_or_else(String::new, |t| t.asked_at.to_string()),
@@ -93,6 +103,8 @@ fn of_lab(row: &Exported<'_>, criteria: &[&str]) -> Cells {
     ];
     cells.extend(row.sides.iter().map(|side| text(side.contender)));
     cells.extend(ratings(row, criteria));
+    cells.extend(highest(export, criteria));
+    cells.push(cell::write_list(&export.tags));
     cells.push(verdict(row));
     cells.push(text(Some(row.note)));
     cells.extend(answers(row));
@@ -104,6 +116,7 @@ fn of_study(export: &Export<'_>, row: &Exported<'_>, criteria: &[&str]) -> Cells
     let baseline = Side::BOTH.into_iter().find(|s| row.sides[s.index()].baseline == Some(true));
     let mut cells = vec![
         text(export.study),
+        export.seed.map_or_else(String::new, |seed| seed.to_string()),
         text(Some(row.item)),
         row.showing_name().to_owned(),
         text(row.corpus),
@@ -115,7 +128,11 @@ fn of_study(export: &Export<'_>, row: &Exported<'_>, criteria: &[&str]) -> Cells
     ];
     cells.extend(row.sides.iter().map(|side| text(side.contender)));
     cells.push(baseline.map_or("", |s| ["a", "b"][s.index()]).to_owned());
+    let examples = |name: &str| export.examples.get(name).map_or_else(String::new, usize::to_string);
+    cells.extend(row.sides.iter().map(|side| side.contender.map_or_else(String::new, examples)));
     cells.extend(ratings(row, criteria));
+    cells.extend(highest(export, criteria));
+    cells.push(cell::write_list(&export.tags));
     cells.push(verdict(row));
     cells.push(row.flagged.to_string());
     cells.push(row.reference_shown.unwrap_or_default().to_string());
@@ -140,6 +157,11 @@ fn ratings(row: &Exported<'_>, criteria: &[&str]) -> Cells {
         cells
     };
     row.sides.iter().flat_map(of_side).collect()
+}
+
+/// The scale of each criterion, on every line: a table has no other place for it.
+fn highest<'a>(export: &'a Export<'_>, criteria: &'a [&str]) -> impl Iterator<Item = String> + 'a {
+    criteria.iter().map(|id| export.highest(id).map_or_else(String::new, |n| n.to_string()))
 }
 
 fn verdict(row: &Exported<'_>) -> String {

@@ -23,6 +23,10 @@ pub struct Export<'a> {
     /// What answers were rated on.
     pub criteria: Vec<Criterion>,
     rated: Vec<String>,
+    /// The study's seed, which its report's bootstraps take.
+    pub seed: Option<u64>,
+    /// On how many examples contenders were fine-tuned, as far as the plan says.
+    pub examples: BTreeMap<&'a str, usize>,
     /// What could be wrong with an answer: the rubric's tags, then others that were used.
     pub tags: Vec<String>,
     /// Whether it is known who answered.
@@ -128,7 +132,7 @@ impl<'a> Export<'a> {
     pub fn of_lab(judgments: &'a [Judgment], trials: &'a [Trial], rubric: &Rubric) -> Self {
         let by_id: HashMap<&str, &Trial> = trials.iter().map(|t| (t.id.as_str(), t)).collect();
         let rows = judgments.iter().map(|j| of_judgment(j, by_id.get(j.trial.as_str()).copied())).collect();
-        Self::new(None, "Judgments", rubric, true, rows, Names::new("juxta lab", []))
+        Self::new(None, rubric, true, rows)
     }
 
     /// A study's judgments with the blinding off.
@@ -138,24 +142,17 @@ impl<'a> Export<'a> {
             .iter()
             .map(|rated| of_rated(rated, items.get(rated.item.as_str()).copied(), study.trials))
             .collect();
-        Self::new(Some(&study.plan.id), &study.plan.title, study.rubric, true, rows, names(study.plan))
+        Self::new(Some(study.plan), study.rubric, true, rows)
     }
 
     /// A study's complete reviews while nobody may know who answered.
     pub fn of_blind(study: Feed<'a>, reviews: &'a [Review]) -> Self {
         let items = study.by_id();
         let rows = reviews.iter().map(|r| of_review(r, items.get(r.item.as_str()).copied())).collect();
-        Self::new(Some(&study.plan.id), &study.plan.title, study.rubric, false, rows, names(study.plan))
+        Self::new(Some(study.plan), study.rubric, false, rows)
     }
 
-    fn new(
-        study: Option<&'a str>,
-        title: &'a str,
-        rubric: &Rubric,
-        named: bool,
-        rows: Vec<Exported<'a>>,
-        names: Names,
-    ) -> Self {
+    fn new(plan: Option<&'a Plan>, rubric: &Rubric, named: bool, rows: Vec<Exported<'a>>) -> Self {
         let mut tags = rubric.tags.clone();
         for tag in rows.iter().flat_map(Exported::tags_used) {
             if !tags.contains(tag) {
@@ -168,7 +165,19 @@ impl<'a> Export<'a> {
                 rated.push((*id).to_owned());
             }
         }
-        Self { study, title, criteria: rubric.criteria.clone(), rated, tags, named, rows, names }
+        let examples = plan.filter(|_| named).map(|p| p.examples.iter().map(|(name, n)| (name.as_str(), *n)));
+        Self {
+            study: plan.map(|p| p.id.as_str()),
+            title: plan.map_or("Judgments", |p| p.title.as_str()),
+            criteria: rubric.criteria.clone(),
+            rated,
+            seed: plan.map(|p| p.seed),
+            examples: examples.into_iter().flatten().collect(),
+            tags,
+            named,
+            rows,
+            names: plan.map_or_else(|| Names::new("juxta lab", []), names),
+        }
     }
 
     /// Calls annotators `annotator-1` and so on, everywhere but in what they wrote themselves. The numbers go by a
@@ -189,6 +198,11 @@ impl<'a> Export<'a> {
     /// The rows that count once: without those that came back to measure the reviewer.
     pub fn first_showings(&self) -> impl Iterator<Item = &Exported<'a>> {
         self.rows.iter().filter(|row| row.showing == Showing::First)
+    }
+
+    /// The highest degree of a criterion, where the rubric has it.
+    pub fn highest(&self, criterion: &str) -> Option<u8> {
+        self.criteria.iter().find(|c| c.id == criterion).map(Criterion::highest)
     }
 
     /// The ids of all criteria: the rubric's, then others that were rated.
@@ -340,8 +354,9 @@ fn of_rated<'a>(
             ..of_marks(&rated.ratings[n])
         }),
         annotator: Cow::Borrowed(&rated.annotator),
-        at: rated.at,
-        seconds: rated.seconds,
+        // What leaves was judged here, and has its times.
+        at: rated.at.unwrap_or_default(),
+        seconds: rated.seconds.unwrap_or_default(),
         verdict: Some(rated.verdict),
         evidence: &rated.evidence,
         note: &rated.note,

@@ -28,7 +28,7 @@ mod trl;
 mod written;
 
 pub use exported::{Export, Exported, Feed, Given, Judged, Source};
-pub use read::{Read, read_csv, read_jsonl, read_judgments};
+pub use read::{Read, Renamed, Told, read_csv, read_files, read_jsonl};
 pub use written::{File, Written};
 
 use crate::fault::{Fault, Result};

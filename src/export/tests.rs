@@ -20,6 +20,14 @@ fn lines(format: Format, export: &Export<'_>) -> Vec<Value> {
     text(&written.files[0]).lines().map(|l| serde_json::from_str(l).expect("JSON")).collect()
 }
 
+fn csv_read(text: &str, place: &str) -> Result<Read> {
+    read_csv(text, place, &Renamed::default())
+}
+
+fn jsonl_read(text: &str, place: &str) -> Result<Read> {
+    read_jsonl(text, place, &Renamed::default())
+}
+
 /// The whole of an export: `tests/reference/exports.py` has the tools themselves read these very bytes.
 #[test]
 fn every_format_is_written_whole() {
@@ -157,8 +165,8 @@ fn a_blind_study_leaves_only_without_names() {
         }
         assert!(text.contains("Yeast makes gas"));
         let refused = match format {
-            Format::Csv => read_csv(text, "x.csv"),
-            _ => read_jsonl(text, "x.jsonl"),
+            Format::Csv => csv_read(text, "x.csv"),
+            _ => jsonl_read(text, "x.jsonl"),
         };
         assert!(refused.expect_err("refused").to_string().contains("still blind"));
     }
@@ -188,16 +196,18 @@ fn pseudonyms_are_the_same_everywhere_and_names_are_nowhere() {
 fn our_own_exports_are_read_back() {
     let fixture = Fixture::new();
     for (format, read) in
-        [(Format::Csv, read_csv as fn(&str, &str) -> Result<Read>), (Format::Jsonl, read_jsonl)]
+        [(Format::Csv, csv_read as fn(&str, &str) -> Result<Read>), (Format::Jsonl, jsonl_read)]
     {
         let written = written(format, &fixture.export());
         let found = read(text(&written.files[0]), "x").expect("read");
-        assert_eq!(
-            found,
-            Read { judgments: fixture.judgments.clone(), passed_over: vec![] },
-            "{}",
-            format.name()
-        );
+        assert_eq!(found.judgments, fixture.judgments, "{}", format.name());
+        assert_eq!((found.passed_over, found.conflicts, found.duplicates), (vec![], vec![], 0));
+        let told = found.told;
+        assert_eq!(told.studies.into_iter().collect::<Vec<_>>(), ["kitchen"]);
+        assert_eq!(told.seeds.into_iter().collect::<Vec<_>>(), [7]);
+        assert_eq!(told.criteria, ["accuracy", "completeness"]);
+        assert_eq!(told.highest, [("accuracy".to_owned(), 5), ("completeness".to_owned(), 5)].into());
+        assert_eq!(told.examples, [("tuned-200".to_owned(), 200)].into());
     }
 }
 
@@ -228,8 +238,8 @@ fn rated() -> impl Strategy<Value = Rated> {
         corpus: "c".into(),
         question_id: who.0,
         annotator: who.1,
-        at: Timestamp::from_millisecond(at).expect("a time"),
-        seconds: f64::from(milliseconds) / 1000.0,
+        at: Some(Timestamp::from_millisecond(at).expect("a time")),
+        seconds: Some(f64::from(milliseconds) / 1000.0),
         contenders: [who.2, who.3],
         baseline: [None, Some(0), Some(1)][flags.2],
         ratings: [what.0, what.1],
@@ -250,17 +260,17 @@ proptest! {
         }
         let export = Export::of_study(fixture.feed(), &judgments);
         let csv = written(Format::Csv, &export);
-        prop_assert_eq!(&read_csv(text(&csv.files[0]), "x").expect("read").judgments, &judgments);
+        prop_assert_eq!(&csv_read(text(&csv.files[0]), "x").expect("read").judgments, &judgments);
         let jsonl = written(Format::Jsonl, &export);
-        prop_assert_eq!(&read_jsonl(text(&jsonl.files[0]), "x").expect("read").judgments, &judgments);
+        prop_assert_eq!(&jsonl_read(text(&jsonl.files[0]), "x").expect("read").judgments, &judgments);
     }
 
     #[test]
     fn no_file_makes_the_readers_panic(text in "[a-z_,\"\n{}\\[\\]:1-5']{0,80}|\\p{Any}{0,60}") {
-        let _ = read_csv(&text, "x");
-        let _ = read_jsonl(&text, "x");
+        let _ = csv_read(&text, "x");
+        let _ = jsonl_read(&text, "x");
         let table = format!("annotator,contender_a,contender_b,verdict,question,accuracy_a,accuracy_b\n{text}");
-        let _ = read_csv(&table, "x");
+        let _ = csv_read(&table, "x");
     }
 }
 
@@ -270,7 +280,7 @@ fn a_table_made_elsewhere_is_read() {
         ada,Why?,old,new,b,2,4,off topic; refused\n\
         bo,Why?,new,old,tie,,,\n\
         bo,How?,new,old,,,,\n";
-    let read = read_csv(table, "votes.csv").expect("read");
+    let read = csv_read(table, "votes.csv").expect("read");
     assert_eq!(read.judgments.len(), 2);
     let [ada, bo] = &read.judgments[..] else { panic!("two") };
     assert_eq!((ada.verdict, ada.ratings[1].scores["accuracy"]), (Verdict::B, 4));
@@ -291,7 +301,7 @@ fn the_lab_s_own_judgments_are_read() {
     };
     let journal: Vec<&str> = include_str!("../../tests/data/export/ada.jsonl").lines().collect();
     let both = format!("{}\n{}\n", line(journal[0]), line(journal[1]));
-    let read = read_jsonl(&both, "lab.jsonl").expect("read");
+    let read = jsonl_read(&both, "lab.jsonl").expect("read");
     assert_eq!(read.judgments.len(), 1);
     assert_eq!(read.judgments[0].contenders, ["reader", "reader-everyday"]);
     assert_eq!(read.judgments[0].baseline, Some(0));
@@ -301,10 +311,13 @@ fn the_lab_s_own_judgments_are_read() {
 #[test]
 fn mistakes_in_judgments_are_told_by_line_and_column() {
     let head = "annotator,question,contender_a,contender_b,verdict,accuracy_a,accuracy_b,seconds";
-    let told = |text: &str| read_csv(text, "v.csv").expect_err("refused").to_string();
+    let told = |text: &str| csv_read(text, "v.csv").expect_err("refused").to_string();
     let of = |line: &str| told(&format!("{head}\nada,q,x,y,a,1,2,3\n{line}\n"));
     for (found, expected) in [
-        (of("bo,q,x,y,c,1,2,3"), "v.csv:3, verdict: found \"c\"; expected a, b, tie or both-bad."),
+        (
+            of("bo,q,x,y,c,1,2,3"),
+            "v.csv:3, verdict: found \"c\"; expected a, b, tie or both-bad, or the better",
+        ),
         (of("bo,q,x,y,a,6.5,2,3"), "v.csv:3, accuracy_a: found \"6.5\"; expected a degree"),
         (of("bo,q,x,y,a,0,2,3"), "v.csv:3, accuracy_a: found \"0\""),
         (of("bo,q,x,y,a,1,2,NaN"), "v.csv:3: found seconds = NaN"),
@@ -312,20 +325,102 @@ fn mistakes_in_judgments_are_told_by_line_and_column() {
         (of(",q,x,y,a,1,2,3"), "v.csv:3, annotator: found \"\""),
         (of("ada,q,x,y,b,1,2,3"), "v.csv:3: found a second judgment of "),
         (of("bo,q,x"), "v.csv:3: found 3 cells, not 8"),
-        (told("a,b\n1,2\n"), "v.csv:1: found no column \"annotator\""),
+        (
+            told("a,b\n1,2\n"),
+            "v.csv:1: found no column \"annotator\", but a, b; expected the columns annotator, ",
+        ),
+        (told("a,b\n1,2\n"), "or say which is which with --column annotator=NAME"),
         (told("annotator,contender_a,contender_b,verdict\n"), "no column \"question\""),
         (told(&format!("{head},late_a\n")), "\"late_a\" without \"late_b\""),
         (told("a,a\n"), "a second column \"a\""),
     ] {
         assert!(found.contains(expected), "{expected:?} in {found:?}");
     }
-    let told = |text: &str| read_jsonl(text, "v.jsonl").expect_err("refused").to_string();
+    let told = |text: &str| jsonl_read(text, "v.jsonl").expect_err("refused").to_string();
     assert!(told("\n{\"judgment\": 3}").contains("v.jsonl:2: found"), "{}", told("\n{\"judgment\": 3}"));
     assert!(told("nonsense").contains("v.jsonl:1: found expected"));
+    assert!(told("[1, 2]").contains("JSON that is no object"));
+    let told = |file: &str| read_files(&[file], &Renamed::default()).expect_err("refused").to_string();
+    assert!(told("x.xlsx").contains(".csv, .tsv or .jsonl"));
+    assert!(told("none-such.csv").starts_with("none-such.csv: found "));
+}
+
+#[test]
+fn columns_of_other_names_are_read_as_what_they_are_said_to_be() {
+    let renamed = |pairs: &[&str]| Renamed::parse(&pairs.iter().map(|p| (*p).to_owned()).collect::<Vec<_>>());
+    let table = "rater;prompt;model_a;model_b;winner;a quality;b quality;verdict\n\
+        ada;Why?;old;new;model_b;2;4;not ours\n\
+        bo;Why?;old;new;tie (bothbad);1;1;\n\
+        cy;Why?;old;new;old;3;2;\n";
+    let all = [
+        "annotator=rater",
+        "question=prompt",
+        "contender_a=model_a",
+        "contender_b = model_b",
+        "verdict=winner",
+        "quality_a=a quality",
+        "quality_b=b quality",
+    ];
+    let of = |pairs: &[&str]| read_csv(table, "v.csv", &renamed(pairs)?);
+    let read = of(&all).expect("read");
+    let verdicts: Vec<Verdict> = read.judgments.iter().map(|r| r.verdict).collect();
+    assert_eq!(verdicts, [Verdict::B, Verdict::BothBad, Verdict::A]);
+    assert_eq!((read.judgments[0].ratings[1].scores["quality"], read.told.criteria.len()), (4, 1));
+    assert_eq!((read.judgments[0].at, read.judgments[0].seconds), (None, None), "nothing is made up");
+
+    let lines = "{\"rater\": \"ada\", \"prompt\": \"=Why?\", \"model_a\": \"old\", \"model_b\": \"new\", \"winner\": \"model_a\", \
+        \"a quality\": 3, \"b quality\": null}";
+    let read = read_jsonl(lines, "v.jsonl", &renamed(&all).expect("sound")).expect("read");
+    assert_eq!((read.judgments[0].question_id.as_str(), read.judgments[0].verdict), ("=Why?", Verdict::A));
+    assert_eq!(read.judgments[0].ratings.each_ref().map(|m| m.scores.len()), [1, 0]);
+
+    for (pairs, expected) in [
+        (&all[1..], "found no column \"annotator\", but rater, prompt, "),
+        (&["annotator"], "--column: found \"annotator\"; expected OURS=THEIRS"),
+        (&["rater=annotator"], "found \"rater\"; expected one of annotator, baseline, "),
+        (&["annotator=rater", "question=rater"], "found \"rater\" twice"),
+        (&["annotator=raters"], "v.csv:1: found no column \"raters\", but rater, "),
+    ] {
+        let told = of(pairs).expect_err("refused").to_string();
+        assert!(told.contains(expected), "{expected:?} in {told:?}");
+    }
+}
+
+#[test]
+fn of_several_files_what_is_there_twice_counts_once_and_what_differs_is_named() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let head = "annotator,item,question,contender_a,contender_b,verdict,judged_at,quality_a,quality_b,quality_highest\n";
+    let file = |name: &str, lines: &[&str]| {
+        let path = dir.path().join(name);
+        std::fs::write(&path, format!("{head}{}\n", lines.join("\n"))).expect("written");
+        path
+    };
+    let early = "ada,i1,Why?,old,new,a,2026-01-01T00:00:00Z,2,1,5";
+    let late = "ada,i1,Why?,old,new,b,2026-01-02T00:00:00Z,1,2,5";
+    let other = "bo,i1,Why?,old,new,a,2026-01-01T00:00:00Z,2,1,5";
+    let (one, two) = (file("one.csv", &[early, other]), file("two.csv", &[other, late]));
+    let read = |files: &[&std::path::PathBuf]| read_files(files, &Renamed::default());
+    let (there, back) = (read(&[&one, &two]).expect("read"), read(&[&two, &one]).expect("read"));
+    for found in [&there, &back] {
+        assert_eq!((found.judgments.len(), found.duplicates, found.conflicts.len()), (2, 1, 1));
+        let ada = found.judgments.iter().find(|r| r.annotator == "ada").expect("hers");
+        assert_eq!(ada.verdict, Verdict::B, "the later one");
+        let told = found.conflicts[0].to_string();
+        assert!(told.contains("one.csv:2: found a judgment of i1 by ada"), "{told}");
+        assert!(told.contains("The later one stands, ") && told.contains("two.csv:3"), "{told}");
+    }
+
+    let told = |files: &[&std::path::PathBuf]| read(files).expect_err("refused").to_string();
+    let untimed = file("untimed.csv", &["ada,i1,Why?,old,new,tie,,1,2,5"]);
+    let found = told(&[&one, &untimed]);
+    assert!(found.contains("untimed.csv:2: found a second judgment of i1 by ada"), "{found}");
+    assert!(found.contains("one.csv:2"), "{found}");
+    let seven = file("seven.csv", &["cy,i1,Why?,old,new,tie,,1,2,7"]);
+    let found = told(&[&one, &seven]);
     assert!(
-        read_judgments(std::path::Path::new("x.xlsx"))
-            .expect_err("refused")
-            .to_string()
-            .contains(".csv or .jsonl")
+        found.contains("seven.csv:2: found 7 as the highest degree of quality; expected 5, as "),
+        "{found}"
     );
+    let nothing = file("nothing.csv", &[]);
+    assert!(told(&[&one, &nothing]).contains("nothing.csv: found no judgment"), "{}", told(&[&nothing]));
 }

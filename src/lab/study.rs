@@ -119,6 +119,8 @@ impl Lab {
         };
         let ids: Vec<&str> = corpora.iter().map(|(_, e)| e.manifest.id.as_str()).collect();
         let usual = || format!("{baseline} against {} on {}", against.join(", "), ids.join(", "));
+        let registry = self.models.registry();
+        let examples = |name: &String| Some((name.clone(), registry.find(name).ok()?.trained_on?.examples));
         let plan = Plan {
             id: id_of(dir),
             title: planning.title.clone().unwrap_or_else(usual),
@@ -135,6 +137,7 @@ impl Lab {
             k: self.settings.retrieval.k,
             passage_words: self.settings.retrieval.passage_words,
             sampling: self.settings.sampling.clone(),
+            examples: contenders.iter().filter_map(examples).collect(),
             highlight: Vec::new(),
             frozen: None,
         };

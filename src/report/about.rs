@@ -2,7 +2,7 @@
 
 use crate::study::{Plan, Rated, Rubric};
 use serde::Serialize;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What was planned, as far as a report needs it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -15,8 +15,8 @@ pub struct About {
     pub seed: u64,
     /// The corpora's ids.
     pub corpora: Vec<String>,
-    /// Questions planned from each corpus.
-    pub questions: usize,
+    /// Questions planned from each corpus; absent where there is no plan.
+    pub questions: Option<usize>,
     /// The baseline, then the others: models of one family together, by their number of examples.
     pub contenders: Vec<Contender>,
     /// What answers were rated on.
@@ -32,8 +32,8 @@ pub struct About {
 pub struct Contender {
     /// Its name in the plan.
     pub name: String,
-    /// On how many examples it was fine-tuned: the number at the end of its name, after a hyphen. Absent for the
-    /// baseline, and where the name has none.
+    /// On how many examples it was fine-tuned: what its model's card said when the study was planned, or else the
+    /// number at the end of its name, after a hyphen. Absent for the baseline, and where neither says.
     pub examples: Option<usize>,
     /// How tables call it.
     pub label: String,
@@ -63,8 +63,8 @@ impl About {
             title: plan.title.clone(),
             seed: plan.seed,
             corpora: plan.corpora.clone(),
-            questions: plan.questions,
-            contenders: contenders(&plan.baseline, &plan.against),
+            questions: Some(plan.questions),
+            contenders: contenders(&plan.baseline, &plan.against, &plan.examples),
             criteria,
             tags: rubric.tags.clone(),
             annotators: plan.annotators.clone(),
@@ -77,11 +77,17 @@ impl About {
         let mut about = self.clone();
         let known: BTreeSet<&str> = self.contenders.iter().map(|c| c.name.as_str()).collect();
         let named: BTreeSet<&str> = rated.iter().flat_map(|r| &r.contenders).map(String::as_str).collect();
-        let others: Vec<String> = self.contenders.iter().skip(1).map(|c| c.name.clone()).collect();
-        let more = named.difference(&known).map(|n| (*n).to_owned());
-        let against: Vec<String> = others.into_iter().chain(more).collect();
-        about.contenders = contenders(self.baseline(), &against);
-        extend(&mut about.corpora, rated.iter().map(|r| r.corpus.as_str()));
+        if !named.is_subset(&known) {
+            let others: Vec<String> = self.contenders.iter().skip(1).map(|c| c.name.clone()).collect();
+            let more = named.difference(&known).map(|n| (*n).to_owned());
+            let against: Vec<String> = others.into_iter().chain(more).collect();
+            let examples =
+                self.contenders.iter().filter_map(|c| Some((c.name.clone(), c.examples?))).collect();
+            about.contenders = contenders(self.baseline(), &against, &examples);
+        }
+        // A judgment that names no corpus counts for all together alone.
+        let corpora = rated.iter().map(|r| r.corpus.as_str()).filter(|c| !c.is_empty());
+        extend(&mut about.corpora, corpora);
         extend(&mut about.annotators, rated.iter().map(|r| r.annotator.as_str()));
         extend(
             &mut about.tags,
@@ -112,22 +118,31 @@ fn extend<'a>(list: &mut Vec<String>, found: impl Iterator<Item = &'a str>) {
     list.extend(missing);
 }
 
-fn contenders(baseline: &str, against: &[String]) -> Vec<Contender> {
-    let stem = |name: &str| name.rsplit_once('-').map_or(name.to_owned(), |(stem, _)| stem.to_owned());
+/// The baseline, then the others in the order of tables. `known` are numbers of examples by name.
+pub(super) fn contenders(
+    baseline: &str,
+    against: &[String],
+    known: &BTreeMap<String, usize>,
+) -> Vec<Contender> {
+    let examples = |name: &str| known.get(name).copied().or_else(|| in_name(name));
     let mut families: Vec<String> = Vec::new();
-    for name in against.iter().filter(|n| examples(n).is_some()) {
-        if !families.contains(&stem(name)) {
-            families.push(stem(name));
-        }
+    let mut sorted: Vec<(&String, Option<usize>, usize)> = Vec::new();
+    for name in against {
+        let count = examples(name);
+        let family = count.map_or(usize::MAX, |n| {
+            let stem = stem(name, n);
+            families.iter().position(|f| *f == stem).unwrap_or_else(|| {
+                families.push(stem);
+                families.len() - 1
+            })
+        });
+        sorted.push((name, count, family));
     }
-    let mut sorted: Vec<(&String, Option<usize>)> = against.iter().map(|n| (n, examples(n))).collect();
     // Those without a number after the families, as planned.
-    sorted.sort_by_key(|(name, count)| match count {
-        Some(count) => (families.iter().position(|f| *f == stem(name)).unwrap_or(usize::MAX), *count),
-        None => (usize::MAX, 0),
-    });
+    sorted.sort_by_key(|(_, count, family)| (*family, count.unwrap_or(0)));
     // One family whose numbers tell them apart needs no names in tables.
-    let by_number = families.len() == 1 && sorted.iter().all(|(_, count)| count.is_some());
+    let numbers: BTreeSet<usize> = sorted.iter().filter_map(|(_, count, _)| *count).collect();
+    let by_number = families.len() == 1 && numbers.len() == sorted.len();
     let label = |name: &str, count: Option<usize>| match count {
         Some(count) if by_number => format!("{} examples", super::words::count(count)),
         _ => name.to_owned(),
@@ -137,7 +152,7 @@ fn contenders(baseline: &str, against: &[String]) -> Vec<Contender> {
         examples: None,
         label: format!("{baseline} (base)"),
     })
-    .chain(sorted.into_iter().map(|(name, examples)| Contender {
+    .chain(sorted.into_iter().map(|(name, examples, _)| Contender {
         name: name.clone(),
         examples,
         label: label(name, examples),
@@ -145,8 +160,18 @@ fn contenders(baseline: &str, against: &[String]) -> Vec<Contender> {
     .collect()
 }
 
+/// What names of one family have in common: all but the number of examples.
+fn stem(name: &str, examples: usize) -> String {
+    let number = examples.to_string();
+    let mut parts: Vec<&str> = name.split('-').collect();
+    if let Some(at) = parts.iter().rposition(|part| *part == number) {
+        parts.remove(at);
+    }
+    parts.join("-")
+}
+
 /// The number at the end of a name, after a hyphen; below ten it is a version rather than a number of examples.
-fn examples(name: &str) -> Option<usize> {
+fn in_name(name: &str) -> Option<usize> {
     let (_, last) = name.rsplit_once('-')?;
     let digits = !last.is_empty() && last.bytes().all(|b| b.is_ascii_digit());
     last.parse().ok().filter(|n| digits && *n >= 10)
@@ -158,7 +183,7 @@ mod tests {
 
     fn labels(against: &[&str]) -> Vec<String> {
         let against: Vec<String> = against.iter().map(|a| (*a).to_owned()).collect();
-        contenders("plain", &against).into_iter().map(|c| c.label).collect()
+        contenders("plain", &against, &BTreeMap::new()).into_iter().map(|c| c.label).collect()
     }
 
     #[test]
@@ -171,5 +196,24 @@ mod tests {
     fn several_families_stay_together_and_are_called_by_name() {
         let found = labels(&["b-500", "a-200", "other", "b-200", "model-v-3"]);
         assert_eq!(found, ["plain (base)", "b-200", "b-500", "a-200", "other", "model-v-3"]);
+    }
+
+    #[test]
+    fn what_a_card_said_counts_for_more_than_a_name() {
+        let against = ["tuned-500-full", "tuned-200-full", "tuned-64"].map(str::to_owned);
+        let known = [("tuned-500-full".to_owned(), 500), ("tuned-200-full".to_owned(), 200)].into();
+        let found = contenders("plain", &against[..2], &known);
+        assert_eq!(found[1].label, "200 examples");
+        assert_eq!(found.iter().map(|c| c.examples).collect::<Vec<_>>(), [None, Some(200), Some(500)]);
+        let known = [("tuned-64".to_owned(), 1_000)].into();
+        assert_eq!(contenders("plain", &against[2..], &known)[1].label, "1,000 examples");
+    }
+
+    #[test]
+    fn numbers_that_are_equal_tell_nobody_apart() {
+        let against = ["one", "two"].map(str::to_owned);
+        let known = [("one".to_owned(), 500), ("two".to_owned(), 500)].into();
+        let found: Vec<_> = contenders("plain", &against, &known).into_iter().map(|c| c.label).collect();
+        assert_eq!(found, ["plain (base)", "one", "two"]);
     }
 }

@@ -20,7 +20,9 @@ pub fn write(report: &Report) -> String {
          <meta name=\"color-scheme\" content=\"light dark\">\n<title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n\
          <body>\n<header>\n<h1>{title}</h1>\n"
     );
-    out += &format!("<p class=\"seen\">{}</p>\n", escaped(&page.seen));
+    for said in std::iter::once(&page.seen).chain(&page.remarks) {
+        out += &format!("<p class=\"seen\">{}</p>\n", escaped(said));
+    }
     if !page.found.is_empty() {
         let found: String = page.found.iter().map(|said| format!("<li>{}</li>\n", escaped(said))).collect();
         out += &format!("<ul class=\"found\">\n{found}</ul>\n");

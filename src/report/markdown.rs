@@ -9,7 +9,9 @@ use crate::text::one_line;
 pub fn write(report: &Report) -> String {
     let page = Page::of(report);
     let mut out = format!("# {}\n\n", escaped(&page.title));
-    out += &format!("{}\n\n", escaped(&page.seen));
+    for said in std::iter::once(&page.seen).chain(&page.remarks) {
+        out += &format!("{}\n\n", escaped(said));
+    }
     for said in &page.found {
         out += &format!("- {}\n", escaped(said));
     }

@@ -3,7 +3,7 @@
 //!
 //! A [`Report`] is a value: [`Report::unblinded`] and [`Report::blind`] are pure functions of judgments and of what
 //! was planned, the same whatever order the judgments come in and whichever side an answer stood on. Only
-//! [`Report::of`] reads a study's folder. Before the blinding is taken off there is no figure by contender, and the
+//! [`Report::of`] reads a study's folder, and only [`Report::elsewhere`] files of judgments. Before the blinding is taken off there is no figure by contender, and the
 //! sealed key is not looked at.
 //!
 //! Items that came back with the sides swapped say how consistent an annotator is, and nothing else.
@@ -12,6 +12,7 @@
 //! has the report in words, tables and charts; the formats only set it.
 
 mod about;
+mod elsewhere;
 pub mod html;
 pub mod markdown;
 mod methods;
@@ -25,6 +26,7 @@ mod votes;
 pub mod words;
 
 pub use about::{About, Contender, Criterion};
+pub use elsewhere::Elsewhere;
 pub use methods::{METHODS, Method};
 pub use reviewing::{Agreed, Agreement, Annotator, PairAgreed, PairOn};
 pub use scope::{Change, Evidence, OfContender, OfCriterion, Scope, Tagged, Verdicts};
@@ -45,6 +47,9 @@ pub struct Report {
     pub intervals: Intervals,
     /// What there was to look at.
     pub seen: Seen,
+    /// What must be known of where the judgments come from, a sentence each; none where they were made here.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub remarks: Vec<String>,
     /// How far everyone is.
     pub progress: Vec<Progress>,
     /// How far annotators agree.
@@ -145,6 +150,7 @@ impl Report {
             study: about.clone(),
             intervals: Intervals { level: plan.level, resamples: plan.resamples, seed: plan.seed },
             seen: votes.seen(),
+            remarks: Vec::new(),
             progress,
             agreement,
             annotators,

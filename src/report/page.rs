@@ -14,6 +14,8 @@ pub struct Page {
     pub title: String,
     /// What was looked at.
     pub seen: String,
+    /// What must be known of where the judgments come from, a sentence each.
+    pub remarks: Vec<String>,
     /// What it came to, a sentence each.
     pub found: Vec<String>,
     /// The parts, in order.
@@ -228,7 +230,13 @@ impl Page {
         sections.retain(|s| !(s.said.is_empty() && s.tables.is_empty()));
         let found =
             report.results.iter().flatten().flat_map(|s| words::sentences(&report.study, s)).collect();
-        Self { title: report.study.title.clone(), seen: seen(report), found, sections }
+        Self {
+            title: report.study.title.clone(),
+            seen: seen(report),
+            remarks: report.remarks.clone(),
+            found,
+            sections,
+        }
     }
 
     /// The table that a paper wants: corpus by contender by criterion.
@@ -241,7 +249,8 @@ impl Page {
         let i = &report.intervals;
         format!(
             "Intervals are at {} unless said otherwise and not adjusted for their number. Bootstraps draw {} resamples \
-             with the study's seed, {} (ChaCha20). The number of examples of a contender is the one at the end of its name.",
+             with the seed {} (ChaCha20). How many examples a contender was fine-tuned on is what its model's \
+             card said when the study was planned, or else the number at the end of its name.",
             As::Share.value(i.level),
             count(i.resamples),
             i.seed
@@ -257,9 +266,13 @@ fn seen(report: &Report) -> String {
     let day =
         |at: Option<jiff::Timestamp>| at.map_or(String::new(), |at| at.strftime("%Y-%m-%d").to_string());
     let (from, to) = (day(seen.from), day(seen.to));
-    let when = if from == to { format!("on {from}") } else { format!("from {from} to {to}") };
+    let when = match (from.as_str(), to.as_str()) {
+        ("", _) => String::new(),
+        (from, to) if from == to => format!(", on {from}"),
+        (from, to) => format!(", from {from} to {to}"),
+    };
     let mut what = format!(
-        "{} of {} on {} by {}, {when}.",
+        "{} of {} on {} by {}{when}.",
         counted(seen.judgments, "judgment"),
         counted(seen.items, "item"),
         counted(seen.questions, "question"),

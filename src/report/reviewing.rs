@@ -163,15 +163,16 @@ pub(super) fn annotators(about: &About, votes: &Votes, plan: &Plan) -> (Vec<Anno
     for vote in &votes.list {
         by.entry(vote.annotator).or_default().push(vote);
     }
-    let of =
-        |(who, list): (&usize, &Vec<&Vote>)| annotator(about, votes.annotators[*who].clone(), list, plan);
+    let of = |(who, list): (&usize, &Vec<&Vote>)| {
+        annotator(about, votes, votes.annotators[*who].clone(), list, plan)
+    };
     let each: Vec<Annotator> = by.iter().map(of).collect();
     let all: Vec<&Vote> = votes.list.iter().collect();
-    let everyone = (each.len() > 1).then(|| annotator(about, "everyone".to_owned(), &all, plan));
+    let everyone = (each.len() > 1).then(|| annotator(about, votes, "everyone".to_owned(), &all, plan));
     (each, everyone)
 }
 
-fn annotator(about: &About, name: String, list: &[&Vote], plan: &Plan) -> Annotator {
+fn annotator(about: &About, votes: &Votes, name: String, list: &[&Vote], plan: &Plan) -> Annotator {
     let first: Vec<&Vote> = list.iter().filter(|v| !v.repeat).copied().collect();
     let known: BTreeMap<(usize, usize), &Vote> = first.iter().map(|v| ((v.item, v.annotator), *v)).collect();
     let twice: Vec<(&Vote, &Vote)> = list
@@ -188,12 +189,22 @@ fn annotator(about: &About, name: String, list: &[&Vote], plan: &Plan) -> Annota
         let is = |v: &&&Vote| matches!(v.winner, Winner::Answer(a) if (a == v.left) == (side == 0));
         first.iter().filter(is).count()
     };
-    let seconds: Vec<f64> = first.iter().map(|v| v.seconds).collect();
+    let seconds: Vec<f64> = first.iter().filter_map(|v| v.seconds).collect();
+    let left = if votes.sides_vary {
+        left_rate(sided(0), sided(1), plan.level)
+    } else {
+        let none = || {
+            Figure::absent(
+                "the same answer always stood on the left: a leaning to a side would look like a preference",
+            )
+        };
+        LeftRate { share: none(), p: none() }
+    };
     Annotator {
         name,
         judgments: first.len(),
         twice: twice.len(),
-        left: left_rate(sided(0), sided(1), plan.level),
+        left,
         same_verdict: same_verdict(&verdicts, plan.level),
         rating_shift: rating_shift(shifts, plan),
         pace: pace(&seconds, plan.level),

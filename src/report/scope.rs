@@ -156,8 +156,11 @@ impl Scope {
             })
             .collect();
         let (ratings, verdicts) = adjust(&mut contenders);
-        let place =
-            corpus.map_or("all corpora together".to_owned(), |c| format!("corpus {}", about.corpora[c]));
+        let place = match corpus {
+            Some(c) => format!("corpus {}", about.corpora[c]),
+            None if about.corpora.is_empty() => "all judgments".to_owned(),
+            None => "all corpora together".to_owned(),
+        };
         Self {
             corpus: corpus.map(|c| about.corpora[c].clone()),
             judgments: list.len(),
@@ -304,6 +307,7 @@ fn change(pairs: &[(&Vote, f64, f64)], highest: f64, plan: &Plan) -> Change {
         Err(why) => (Figure::absent(why), Figure::absent(why)),
     };
     let sign = sign_test(record.wins, record.losses);
+    let in_order = pairs.iter().all(|(v, ..)| v.at.is_some());
     let bounds = (1.0 - highest, highest - 1.0);
     Change {
         difference: difference(&clusters, plan, Ends::default()),
@@ -313,7 +317,11 @@ fn change(pairs: &[(&Vote, f64, f64)], highest: f64, plan: &Plan) -> Change {
         effect,
         sign_adjusted: sign.clone(),
         sign,
-        any_time: anytime::mean(&differences, bounds, plan.level),
+        any_time: if in_order {
+            anytime::mean(&differences, bounds, plan.level)
+        } else {
+            Figure::absent("it is not known in which order questions were judged")
+        },
         more_questions: needed::more(
             &clusters,
             &needed::Aim { level: plan.level, ..Default::default() },
@@ -325,13 +333,13 @@ fn change(pairs: &[(&Vote, f64, f64)], highest: f64, plan: &Plan) -> Change {
 /// The mean difference of each question over its judgments, in the order in which questions were first judged: so a
 /// question that is judged later comes later, and no earlier step of a sequence changes by it.
 fn by_question(pairs: &[(&Vote, f64, f64)]) -> Vec<f64> {
-    let mut questions: BTreeMap<usize, (Timestamp, Sums)> = BTreeMap::new();
+    let mut questions: BTreeMap<usize, (Option<Timestamp>, Sums)> = BTreeMap::new();
     for (vote, baseline, other) in pairs {
         let (first, sums) = questions.entry(vote.question).or_insert((vote.at, Sums::default()));
         *first = vote.at.min(*first);
         sums.add(other - baseline);
     }
-    let mut found: Vec<(Timestamp, f64)> =
+    let mut found: Vec<(Option<Timestamp>, f64)> =
         questions.into_values().map(|(first, sums)| (first, sums.total / sums.count as f64)).collect();
     found.sort_by_key(|(first, _)| *first);
     found.into_iter().map(|(_, mean)| mean).collect()

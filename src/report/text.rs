@@ -35,8 +35,10 @@ pub fn write(report: &Report) -> String {
         "=".repeat(one_line(&page.title).width().clamp(1, COLUMNS)),
         String::new(),
     ]);
-    out.extend(wrap(&one_line(&page.seen), COLUMNS, 0));
-    out.push(String::new());
+    for said in std::iter::once(&page.seen).chain(&page.remarks) {
+        out.extend(wrap(&one_line(said), COLUMNS, 0));
+        out.push(String::new());
+    }
     for said in &page.found {
         out.extend(wrap(&format!("- {}", one_line(said)), COLUMNS, 2));
     }

@@ -25,8 +25,8 @@ pub(super) struct Vote {
     pub annotator: usize,
     /// Whether the item came back to the annotator.
     pub repeat: bool,
-    pub at: Timestamp,
-    pub seconds: f64,
+    pub at: Option<Timestamp>,
+    pub seconds: Option<f64>,
     /// Which answer stood on the left.
     pub left: usize,
     pub winner: Winner,
@@ -54,7 +54,13 @@ pub(super) struct Votes {
     pub items: Vec<Pair>,
     pub annotators: Vec<String>,
     pub list: Vec<Vote>,
+    /// Whether the item's first answer stood now left, now right: else nothing tells a leaning to a side from a
+    /// preference for whoever stood there.
+    pub sides_vary: bool,
 }
+
+/// How many judgments with the same answer left are no accident: the chance is 1 in 512.
+const SIDES_OF: usize = 10;
 
 /// A judgment as it was recorded, with what is known of its item.
 struct Source<'a> {
@@ -64,8 +70,8 @@ struct Source<'a> {
     contenders: Option<[usize; 2]>,
     annotator: &'a str,
     repeat: bool,
-    at: Timestamp,
-    seconds: f64,
+    at: Option<Timestamp>,
+    seconds: Option<f64>,
     left: usize,
     verdict: Verdict,
     ratings: &'a [Marks; 2],
@@ -98,9 +104,14 @@ impl Votes {
                 reference_shown: r.reference_shown,
             })
         });
-        Self::from(about, &sources.collect::<Vec<_>>())
+        let mut votes = Self::from(about, &sources.collect::<Vec<_>>());
+        let left = votes.first().filter(|v| v.left == 0).count();
+        let all = votes.first().count();
+        votes.sides_vary = all < SIDES_OF || (left > 0 && left < all);
+        votes
     }
 
+    /// The sides of a study are drawn, and sealed as yet.
     pub fn blind(
         about: &About,
         reviews: &[Review],
@@ -121,8 +132,8 @@ impl Votes {
                 contenders: None,
                 annotator: &r.annotator,
                 repeat,
-                at: r.at,
-                seconds: r.seconds,
+                at: Some(r.at),
+                seconds: Some(r.seconds),
                 left: usize::from(repeat),
                 verdict: r.verdict.filter(|_| complete)?,
                 ratings: &r.ratings,
@@ -167,7 +178,7 @@ impl Votes {
                 }
             }
         }
-        Self { items: pairs, annotators, list: votes.into_values().collect() }
+        Self { items: pairs, annotators, list: votes.into_values().collect(), sides_vary: true }
     }
 
     /// The judgments of items shown for the first time.
@@ -184,8 +195,8 @@ impl Votes {
             questions: distinct(|v| v.question),
             flagged: self.first().filter(|v| v.flagged).count(),
             reference_shown: self.first().filter(|v| v.reference_shown).count(),
-            from: self.first().map(|v| v.at).min(),
-            to: self.first().map(|v| v.at).max(),
+            from: self.first().filter_map(|v| v.at).min(),
+            to: self.first().filter_map(|v| v.at).max(),
         }
     }
 }

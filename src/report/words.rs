@@ -93,6 +93,7 @@ impl As {
 pub fn sentences(about: &About, scope: &Scope) -> Vec<String> {
     let place = match &scope.corpus {
         Some(corpus) => format!("On {corpus}"),
+        None if about.corpora.is_empty() => "Over all judgments".to_owned(),
         None => "Over all corpora".to_owned(),
     };
     if scope.judgments == 0 {
@@ -134,7 +135,8 @@ fn sentence(about: &About, contender: &OfContender) -> String {
                             .trim_start_matches("no interval: ")
                     ),
                     Some(i) if i.contains(0.0) => {
-                        format!("did not clearly change {name} ({})", As::Signed.figure(&change.difference))
+                        let found = As::Signed.figure(&change.difference);
+                        format!("did not clearly change {name} ({found}{})", more(&change.more_questions))
                     }
                     Some(i) => {
                         let (verb, amount, ends) = if estimate.value < 0.0 {
@@ -153,11 +155,42 @@ fn sentence(about: &About, contender: &OfContender) -> String {
         })
         .collect();
     let said = match said.as_slice() {
-        [] => "was not rated on anything".to_owned(),
+        [] => verdicts(contender),
         [one] => one.clone(),
         [rest @ .., last] => format!("{} and {last}", rest.join(", ")),
     };
     format!("{who} {said}")
+}
+
+/// How far away a clear answer is, where that can be guessed.
+fn more(questions: &Figure) -> String {
+    match questions.value().map(f64::round) {
+        Some(n) if n >= 1.0 => format!(
+            "; if that is the true change, some {} would show it",
+            counted(n as usize, "more question")
+        ),
+        _ => String::new(),
+    }
+}
+
+/// What verdicts say, where there are no ratings.
+fn verdicts(contender: &OfContender) -> String {
+    let Some(verdicts) = contender.verdicts.as_ref().filter(|v| v.shares.record.n() > 0) else {
+        return "was not judged against the baseline".to_owned();
+    };
+    let r = verdicts.shares.record;
+    let p = match verdicts.shares.sign.value() {
+        Some(p) if p < 0.001 => ", sign test p < 0.001".to_owned(),
+        Some(p) => format!(", sign test p = {}", As::Probability.value(p)),
+        None => String::new(),
+    };
+    format!(
+        "won {} and lost {} of {}, {} tied{p}",
+        count(r.wins),
+        count(r.losses),
+        counted(r.n(), "comparison"),
+        count(r.ties)
+    )
 }
 
 #[cfg(test)]

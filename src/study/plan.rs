@@ -43,6 +43,10 @@ pub struct Plan {
     pub passage_words: usize,
     /// How answers are drawn.
     pub sampling: SamplingSettings,
+    /// On how many examples contenders were fine-tuned, as their models' cards said when the study was planned; those
+    /// whose card does not say are not in it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub examples: BTreeMap<String, usize>,
     /// The highlight layers that reviewers see at the start. None by default: they can sway a judge.
     #[serde(default)]
     pub highlight: Vec<Layer>,
@@ -128,7 +132,7 @@ top_p = {top_p}
 repetition_penalty = {penalty}
 max_tokens = {max_tokens}
 seed = {draw}
-",
+{examples}",
             id = quoted(&self.id),
             title = quoted(&self.title),
             made = quoted(&self.made.to_string()),
@@ -151,7 +155,18 @@ seed = {draw}
             penalty = float(s.repetition_penalty),
             max_tokens = s.max_tokens,
             draw = s.seed,
+            examples = self.examples_text(),
         )
+    }
+
+    /// A table of its own, or nothing.
+    fn examples_text(&self) -> String {
+        if self.examples.is_empty() {
+            return String::new();
+        }
+        // Names and whole numbers are always TOML.
+        let lines = toml::to_string(&self.examples).unwrap_or_default();
+        format!("\n[examples]  # how many each was fine-tuned on, as its model's card says\n{lines}")
     }
 
     fn check(&self, place: &str) -> Result<()> {
@@ -231,6 +246,7 @@ mod tests {
         plan.against = vec!["path/to a model".into(), "other".into()];
         plan.overlap = 1.0;
         plan.highlight = vec![Layer::SupportA, Layer::Question];
+        plan.examples = [("path/to a \"model\".é".into(), 500), ("other".into(), 1_000)].into();
         assert_eq!(Plan::parse(&plan.text(), "study.toml").expect("sound"), plan);
     }
 

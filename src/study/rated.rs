@@ -18,10 +18,10 @@ pub struct Rated {
     pub question_id: String,
     /// Who judged.
     pub annotator: String,
-    /// When.
-    pub at: Timestamp,
-    /// How long it took, in seconds, without the time away.
-    pub seconds: f64,
+    /// When; absent where judgments made elsewhere do not say.
+    pub at: Option<Timestamp>,
+    /// How long it took, in seconds, without the time away; absent as above.
+    pub seconds: Option<f64>,
     /// The contenders' names, left and right as shown.
     pub contenders: [String; 2],
     /// Which of the two is the plan's baseline, where one is: 0 left, 1 right.
@@ -31,11 +31,15 @@ pub struct Rated {
     /// Which answer is better, as shown: A left, B right.
     pub verdict: Verdict,
     /// Evidence, as shown.
+    #[serde(default)]
     pub evidence: Vec<Evidence>,
     /// Free text.
+    #[serde(default)]
     pub note: String,
     /// To be talked over.
+    #[serde(default)]
     pub flagged: bool,
     /// Whether the reference answer was looked at before judging.
+    #[serde(default)]
     pub reference_shown: bool,
 }

@@ -10,5 +10,5 @@ mod words;
 pub use json::{json, json_line};
 pub use sentences::sentences;
 pub use terms::{Term, Terms};
-pub use visible::{Cluster, clusters, one_line, visible};
+pub use visible::{Cluster, clusters, one_line, quoted, visible};
 pub use words::{Word, fold, is_stop_word, words};

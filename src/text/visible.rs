@@ -114,6 +114,15 @@ pub fn visible(text: &str) -> Cow<'_, str> {
     Cow::Owned(clusters(text).map(|c| c.symbol).collect())
 }
 
+/// As a shell takes it for one word.
+pub fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./,".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", one_line(word).replace('\'', "'\\''"))
+}
+
 /// The text made printable on one line: breaks become spaces.
 pub fn one_line(text: &str) -> String {
     let mut line = String::with_capacity(text.len());

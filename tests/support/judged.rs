@@ -40,9 +40,18 @@ pub const SMALL: Made = Made {
 impl Made<'_> {
     /// What a report needs to know of its plan.
     pub fn about(&self) -> About {
+        About::of(&self.plan(), &self.rubric())
+    }
+
+    /// What it was judged by.
+    pub fn rubric(&self) -> Rubric {
+        Rubric::of(&Settings::defaults().expect("sound").rubric)
+    }
+
+    /// Its plan.
+    pub fn plan(&self) -> Plan {
         let settings = Settings::defaults().expect("sound");
-        let rubric = Rubric::of(&settings.rubric);
-        let plan = Plan {
+        Plan {
             id: "made-up".into(),
             title: "A study that never was".into(),
             made: jiff::Timestamp::UNIX_EPOCH,
@@ -58,10 +67,10 @@ impl Made<'_> {
             k: 2,
             passage_words: 120,
             sampling: settings.sampling,
+            examples: [].into(),
             highlight: vec![],
             frozen: None,
-        };
-        About::of(&plan, &rubric)
+        }
     }
 
     /// The judgments, by everyone of everything.
@@ -125,9 +134,11 @@ impl Made<'_> {
                             corpus: (*corpus).into(),
                             question_id: format!("q{question}"),
                             annotator: (*annotator).into(),
-                            at: jiff::Timestamp::from_second(1_750_000_000 + 60 * made.len() as i64)
-                                .expect("a time"),
-                            seconds: random.random_range(15.0..90.0),
+                            at: Some(
+                                jiff::Timestamp::from_second(1_750_000_000 + 60 * made.len() as i64)
+                                    .expect("a time"),
+                            ),
+                            seconds: Some(random.random_range(15.0..90.0)),
                             contenders: [names[shown(0)].into(), names[shown(1)].into()],
                             baseline: Some(left),
                             ratings: [rate(&mut random, shown(0)), rate(&mut random, shown(1))],

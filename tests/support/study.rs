@@ -122,6 +122,7 @@ pub fn plan(annotators: &[&str]) -> Plan {
         k: 2,
         passage_words: 120,
         sampling: Settings::defaults().expect("sound").sampling,
+        examples: [].into(),
         highlight: vec![],
         frozen: None,
     }

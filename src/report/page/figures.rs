@@ -11,8 +11,9 @@ fn level(report: &Report) -> String {
 }
 
 /// What a scope is called.
-fn place(scope: &Scope) -> &str {
-    scope.corpus.as_deref().unwrap_or("All corpora together")
+fn place<'a>(report: &'a Report, scope: &'a Scope) -> &'a str {
+    let all = if report.study.corpora.is_empty() { "All judgments" } else { "All corpora together" };
+    scope.corpus.as_deref().unwrap_or(all)
 }
 
 /// The criteria: index and name.
@@ -21,7 +22,7 @@ fn each(about: &About) -> impl Iterator<Item = (usize, &str)> {
 }
 
 pub(super) fn section(report: &Report, scope: &Scope) -> Section {
-    let title = place(scope).to_owned();
+    let title = place(report, scope).to_owned();
     if scope.judgments == 0 {
         return Section {
             part: Part::Scope,
@@ -73,7 +74,7 @@ fn means(report: &Report, scope: &Scope) -> Table {
         }
     }
     table.chart = Some(Chart::Intervals {
-        title: format!("Mean ratings on {}", place(scope)),
+        title: format!("Mean ratings on {}", place(report, scope)),
         rows: marks,
         axis: (1.0, top),
         about: None,
@@ -119,7 +120,7 @@ fn changes(report: &Report, scope: &Scope) -> Table {
     }
     let reach = (reach * 1.05 * 2.0).ceil() / 2.0;
     table.chart = Some(Chart::Intervals {
-        title: format!("Change against {base} on {}", place(scope)),
+        title: format!("Change against {base} on {}", place(report, scope)),
         rows: marks,
         axis: (-reach, reach),
         about: Some(0.0),
@@ -205,7 +206,7 @@ fn verdicts(report: &Report, scope: &Scope) -> Table {
     table.method(&format!("Holm within {}", scope.family_of_verdicts));
     if !bars.is_empty() {
         table.chart = Some(Chart::Shares {
-            title: format!("Verdicts against {base} on {}", place(scope)),
+            title: format!("Verdicts against {base} on {}", place(report, scope)),
             parts: ["wins", "ties", "both bad", "losses"].map(str::to_owned).to_vec(),
             rows: bars,
         });
@@ -241,7 +242,7 @@ fn strengths(report: &Report, scope: &Scope) -> Table {
     }
     let reach = (reach * 1.05 * 2.0).ceil() / 2.0;
     table.chart = Some(Chart::Intervals {
-        title: format!("Bradley-Terry scores on {}", place(scope)),
+        title: format!("Bradley-Terry scores on {}", place(report, scope)),
         rows: marks,
         axis: (-reach, reach),
         about: Some(0.0),
@@ -311,7 +312,7 @@ pub(super) fn overview(report: &Report, scopes: &[Scope]) -> Table {
                     ],
                 };
                 table.rows.push(Row::Cells(vec![
-                    place(scope).to_owned(),
+                    place(report, scope).to_owned(),
                     contender.label.clone(),
                     name.to_owned(),
                     mean,

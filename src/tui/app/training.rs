@@ -10,7 +10,7 @@ use crate::folder::Folder;
 use crate::generate::Contender;
 use crate::job::Progress;
 use crate::lab::{Recipe, Status, Tuned, Tuning};
-use crate::text::one_line;
+pub use crate::text::quoted;
 use std::fmt::Write;
 
 /// Where a run stands.
@@ -243,15 +243,6 @@ fn path(folder: &Folder, name: &str) -> String {
         Folder::Disk(path) => path.display().to_string(),
         Folder::Bundled(_) => name.to_owned(),
     }
-}
-
-/// As a shell takes it for one word.
-pub fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./,".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", one_line(word).replace('\'', "'\\''"))
 }
 
 impl App {

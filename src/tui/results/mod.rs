@@ -1,6 +1,6 @@
 //! `juxta study results`: what a study found, to look at: figures as bars in the terminal, and the tables of them.
 //!
-//! Shows a report and changes nothing. While a study is blind it has what a report has then: how annotators judge.
+//! Shows a report, of a study or of files of judgments, and changes nothing. While a study is blind it has what a report has then: how annotators judge.
 
 mod chart;
 pub mod keys;
@@ -8,7 +8,7 @@ mod runtime;
 mod state;
 mod view;
 
-pub use runtime::run;
+pub use runtime::{Make, run};
 
 #[cfg(test)]
 mod frames;

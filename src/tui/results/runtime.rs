@@ -5,7 +5,6 @@ use super::view;
 use crate::config::Settings;
 use crate::fault::{Error, Fault};
 use crate::report::Report;
-use crate::study::Study;
 use crate::tui::pump::{self, Program, Weight};
 use crate::tui::runtime::theme;
 use crate::tui::screen::Screen;
@@ -13,21 +12,21 @@ use crate::tui::theme::Theme;
 use crossbeam_channel::unbounded;
 use ratatui::Frame;
 use ratatui::crossterm::event::Event;
-use std::path::Path;
 use std::time::Duration;
 
-/// Opens the results of a study in the terminal and runs them to their end.
+/// Makes a report, with what a person should look at.
+pub type Make = Box<dyn FnOnce() -> crate::fault::Result<(Report, Vec<Fault>)> + Send>;
+
+/// Opens a report called `title` in the terminal and runs it to its end.
 ///
 /// # Errors
-/// As [`Study::open`], for a study without answers; the terminal's errors.
-pub fn run(dir: &Path, settings: &Settings) -> anyhow::Result<()> {
-    let study = Study::open(dir)?;
-    study.frozen()?;
-    let mut results = Results::new(study.plan().title.clone());
+/// The terminal's; what is wrong with the report is shown.
+pub fn run(title: String, make: Make, settings: &Settings) -> anyhow::Result<()> {
+    let mut results = Results::new(title);
     let (sender, receiver) = unbounded();
     let tell = sender.clone();
     std::thread::Builder::new().name("report".into()).spawn(move || {
-        let message = match Report::of(&study) {
+        let message = match make() {
             Ok((report, problems)) => Message::Made(Box::new(Content::of(&report, problems))),
             Err(Error::Fault(fault)) => Message::Failed(*fault),
             Err(Error::Cancelled) => Message::Failed(Fault::new("work", "a request to stop")),

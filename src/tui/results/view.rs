@@ -132,7 +132,9 @@ fn content_lines(app: &Results, content: &Content, theme: Theme, width: usize) -
 
 fn overview(lines: &mut Vec<Painted>, content: &Content, theme: Theme, width: usize) {
     let page = &content.page;
-    lines.extend(said(&page.seen, theme.quiet(), width));
+    for text in std::iter::once(&page.seen).chain(&page.remarks) {
+        lines.extend(said(text, theme.quiet(), width));
+    }
     for section in content.sections(Part::Blind) {
         lines.push(Painted::default());
         lines.extend(section.said.iter().flat_map(|s| said(s, Style::new(), width)));
