@@ -86,7 +86,7 @@ fn a_study_goes_from_plan_to_unblinded_figures() {
 
     let copy = data.path().join("for-bob");
     data.juxta(&["study", "hand-out", text(&dir), "--annotator", "bob", "--to", text(&copy)])
-        .says(&["3 places for bob", "juxta review"]);
+        .says(&["3 items for bob", "juxta review"]);
     assert_eq!(judge(&copy, "bob", Verdict::B), 3, "two items, and one that comes back");
     assert_eq!(judge(&dir, "ada", Verdict::A), 3);
     data.juxta(&["study", "unblind", text(&dir)]).refused(&["3 of 6 judgments", "--early"]);

@@ -87,7 +87,7 @@ fn a_study_is_planned_generated_reviewed_by_two_merged_unblinded_and_reported() 
     let people = ["--annotators", "ada,bob", "--overlap", "1", "--repeat", "0.25", "--title", "Which one?"];
     run(&[&new[..], &people].concat(), &["2 questions, 4 items, for ada, bob", "study generate"]);
     run(&["study", "generate", &paper], &["4 of 4 items are there (6 answers made now)"]);
-    run(&["study", "hand-out", &paper, "--annotator", "bob", "--to", &copy], &["5 places for bob"]);
+    run(&["study", "hand-out", &paper, "--annotator", "bob", "--to", &copy], &["5 items for bob"]);
 
     for (folder, who, keys) in [(&paper, "ada", "5422a"), (&copy, "bob", "4332t")] {
         let mut lab = Lab::start(juxta(data.path(), &["review", folder, "--annotator", who]));

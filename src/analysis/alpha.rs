@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 
-use super::bootstrap::{Ends, Plan, Sums, draw, ends_of, mean};
+use super::bootstrap::{Ends, Plan, Sums, draw, ends_of, few, mean};
 use super::figure::Figure;
 
 /// Above this many different values no alpha is computed: its table grows with the square.
@@ -174,7 +174,7 @@ pub fn alpha(units: &[Unit], metric: Metric, plan: &Plan, ends: Ends) -> Figure 
     match ends_of(found, value, &left_out, groups, plan, ends) {
         Ok(mut interval) => {
             interval.high = interval.high.min(1.0);
-            figure.with_interval(Some(interval))
+            few(figure.with_interval(Some(interval)), groups, plan, ends)
         }
         Err(why) => figure.with_note(why),
     }

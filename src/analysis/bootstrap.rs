@@ -78,9 +78,9 @@ impl Ends {
             Self::Percentile => "percentile bootstrap",
             Self::Expanded => "expanded percentile bootstrap",
             Self::BiasCorrected => "BCa bootstrap",
-            Self::Jackknife => return "jackknife over clusters, Student's t".to_string(),
+            Self::Jackknife => return "jackknife over questions, Student's t".to_string(),
         };
-        format!("{name} over clusters ({} resamples, seed {})", plan.resamples, plan.seed)
+        format!("{name} over questions ({} resamples, seed {})", plan.resamples, plan.seed)
     }
 }
 
@@ -157,9 +157,26 @@ fn figure<const K: usize>(
     let method = format!("{what}, {}", ends.describe(plan));
     let known = Figure::known(value, n, method).with_clusters(sums.len());
     match interval(sums, statistic, plan, ends) {
-        Ok(interval) => known.with_interval(Some(interval)),
+        Ok(interval) => few(known.with_interval(Some(interval)), sums.len(), plan, ends),
         Err(why) => known.with_note(why),
     }
+}
+
+/// So many clusters it takes at least for resampling to keep its promise at a level: where all n of them lie on one
+/// side of the truth by chance, which happens 2 in 2ⁿ times, every resample does. Six at 95 %.
+pub fn enough(level: f64) -> usize {
+    (1..64).find(|n| 2.0_f64.powi(1 - n) <= 1.0 - level).map_or(64, |n| n as usize)
+}
+
+/// The figure with a word where its interval rests on too few clusters.
+pub(super) fn few(figure: Figure, clusters: usize, plan: &Plan, ends: Ends) -> Figure {
+    if !ends.resamples() || clusters >= enough(plan.level) {
+        return figure;
+    }
+    figure.with_note(format!(
+        "from fewer than {} questions: the interval is too narrow to rely on",
+        enough(plan.level)
+    ))
 }
 
 fn totals<const K: usize>(sums: &[[f64; K]]) -> [f64; K] {
@@ -250,18 +267,18 @@ pub fn ends_of(
     ends: Ends,
 ) -> Result<Interval, &'static str> {
     if clusters < 2 {
-        return Err("no interval: it needs two clusters at least");
+        return Err("no interval: it needs two questions at least");
     }
     if !(plan.level > 0.0 && plan.level < 1.0) || plan.resamples < 2 {
         return Err("no interval: its level or its number of resamples makes no sense");
     }
-    let same = Err("no interval: every cluster says the same");
+    let same = Err("no interval: every question says the same");
     let rounding = 1e-12 * (1.0 + value.abs());
     let tail = (1.0 - plan.level) / 2.0;
     let groups = clusters as f64;
     if ends == Ends::Jackknife {
         if left_out.len() < clusters {
-            return Err("no interval: it rests on a single cluster");
+            return Err("no interval: it rests on a single question");
         }
         let mean = left_out.iter().sum::<f64>() / groups;
         let squares: f64 = left_out.iter().map(|v| (v - mean).powi(2)).sum();
@@ -331,6 +348,16 @@ mod tests {
         assert_eq!(first, mean(&ratings(), &Plan::default(), Ends::BiasCorrected));
         let other = mean(&ratings(), &Plan { seed: 1, ..Plan::default() }, Ends::BiasCorrected);
         assert_ne!(first.interval(), other.interval());
+    }
+
+    #[test]
+    fn an_interval_from_too_few_clusters_says_so() {
+        assert_eq!([enough(0.95), enough(0.9), enough(0.99)], [6, 5, 8]);
+        let of =
+            |n: i32| mean(&cluster((0..n).map(|i| (i, f64::from(i)))), &Plan::default(), Ends::default());
+        let note = |n: i32| of(n).estimate().and_then(|e| e.note.clone());
+        assert!(note(5).is_some_and(|told| told.contains("fewer than 6 questions")));
+        assert_eq!(note(6), None);
     }
 
     #[test]

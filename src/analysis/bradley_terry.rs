@@ -229,7 +229,7 @@ pub fn scores(contenders: usize, comparisons: &[Comparison], spread: Spread) -> 
     };
     let how: Cow<'static, str> = match spread {
         Spread::Bootstrap(plan) => {
-            format!("percentile bootstrap over clusters ({} resamples, seed {})", plan.resamples, plan.seed)
+            format!("percentile bootstrap over questions ({} resamples, seed {})", plan.resamples, plan.seed)
                 .into()
         }
         Spread::Robust { .. } => "larger of Fisher's and the cluster-robust variance, Student's t".into(),
@@ -313,7 +313,7 @@ fn resampled(contenders: usize, questions: &[Vec<Meeting>], mode: &[f64], plan: 
 fn robust(table: &Table, questions: &[Vec<Meeting>], mode: &[f64], level: f64) -> Vec<Ended> {
     let (k, groups) = (table.contenders, questions.len() as f64);
     if questions.len() < 2 {
-        return vec![Err("no interval: it needs two clusters at least"); k];
+        return vec![Err("no interval: it needs two questions at least"); k];
     }
     if !(level > 0.0 && level < 1.0) {
         return vec![Err("no interval: its level makes no sense"); k];

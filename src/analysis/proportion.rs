@@ -76,7 +76,7 @@ fn effective(clusters: &[Sums], level: f64, limit: impl Fn(f64) -> f64) -> Figur
         return share.with_note("no interval: its level makes no sense");
     }
     if clusters.len() < 2 && n > 1 {
-        return share.with_note("no interval: it needs two clusters at least");
+        return share.with_note("no interval: it needs two questions at least");
     }
     let squares: f64 = clusters.iter().map(|c| (c.total - p * c.count as f64).powi(2)).sum();
     let variance = groups / (groups - 1.0) * squares / (all * all);

@@ -303,10 +303,16 @@ fn hand_out(args: &HandOut, who: &str) -> anyhow::Result<()> {
     let study = Study::open(&args.dir)?;
     let slots = study.hand_out(&args.annotator, &args.to, args.partial, who)?;
     let to = folder(&args.to);
+    let name = one_line(&args.annotator);
+    let (who, named) = if study::is_place(&args.annotator) {
+        ("whoever takes it".to_owned(), "NAME".to_owned())
+    } else {
+        (name.clone(), quoted(&args.annotator))
+    };
     out::text(&format!(
-        "{slots} places for {name} in {to}\n{name} reviews with `juxta review {to} --annotator {name}` and gives the \
-         folder back; `juxta study merge` takes it in.\n",
-        name = one_line(&args.annotator),
+        "{slots} items for {name} in {to}\n{who} reviews them with `juxta review {to} --annotator {named}` and gives the \
+         folder back;\n`juxta study merge {whole} FOLDER` takes in what comes back.\n",
+        whole = folder(&args.dir),
     ))
 }
 

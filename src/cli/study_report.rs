@@ -13,9 +13,9 @@ use std::path::{Path, PathBuf};
 
 /// Where the judgments are.
 #[derive(Debug, clap::Args)]
+#[command(group = clap::ArgGroup::new("source").args(["dir", "judgments"]).required(true))]
 pub(super) struct Looked {
     /// The study's folder.
-    #[arg(required_unless_present = "judgments", conflicts_with = "judgments")]
     dir: Option<PathBuf>,
     /// Judgments in files rather than a study's: exports (csv, jsonl), or tables made elsewhere (csv, tsv, jsonl), several
     /// of them as one. A table needs the columns annotator, question or question_id, contender_a (shown left),

@@ -17,7 +17,8 @@ pub const METHODS: [Method; 12] = [
         figure: "Mean rating, change against the baseline, share of equal pairs",
         how: "Whole questions are resampled with all their judgments (2,000 times unless said otherwise), since \
               judgments of one question are not independent; for a change, both contenders' ratings of a question are \
-              drawn together. Ends are the expanded percentiles, as wide as Student's t.",
+              drawn together. Ends are the expanded percentiles, as wide as Student's t. From fewer than six questions \
+              no interval at 95 % made so can keep its promise, and it says so.",
         source: "Davison and Hinkley (1997), Bootstrap Methods and their Application, 3.8; Field and Welsh (2007), \
                  JRSS B 69; Hesterberg (2015), The American Statistician 69",
     },

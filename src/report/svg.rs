@@ -3,8 +3,9 @@
 
 use super::html::escaped;
 use super::page::{Chart, Marked, ticks};
+use super::text::squeezed;
 use super::words::{As, number};
-use crate::text::clusters;
+use crate::text::one_line;
 use std::fmt::Write;
 
 /// Units across; a page shows one as a pixel on a phone.
@@ -35,12 +36,7 @@ fn open(id: &str, title: &str, description: &str, height: f64) -> String {
 }
 
 fn label(text: &str) -> String {
-    let mut kept: String = clusters(text).take(LABEL).map(|c| c.symbol).collect();
-    if clusters(text).nth(LABEL).is_some() {
-        kept = clusters(text).take(LABEL - 1).map(|c| c.symbol).collect();
-        kept.push('…');
-    }
-    escaped(&kept)
+    escaped(&squeezed(&one_line(text), LABEL))
 }
 
 fn intervals(

@@ -100,7 +100,7 @@ pub fn table(table: &Table, width: usize) -> Vec<(Kind, String)> {
         let mut line = " ".repeat(indent);
         for (at, (cell, width)) in cells.iter().zip(&widths).enumerate() {
             if at == 0 {
-                let label = cut(cell, *width);
+                let label = squeezed(cell, *width);
                 line += &label;
                 line += &" ".repeat(width - label.width());
             } else {
@@ -140,6 +140,29 @@ fn cut(line: &str, width: usize) -> String {
         kept += &cluster.symbol;
     }
     kept + "…"
+}
+
+/// A label cut to so many columns in its middle: names of one family differ at their ends.
+pub fn squeezed(label: &str, width: usize) -> String {
+    if label.width() <= width {
+        return label.to_owned();
+    }
+    let all: Vec<_> = clusters(label).collect();
+    let (mut head, mut tail, mut taken) = (0, 0, 1);
+    while head + tail < all.len() {
+        let at = if tail <= head { all.len() - 1 - tail } else { head };
+        if taken + all[at].width > width {
+            break;
+        }
+        taken += all[at].width;
+        if tail <= head {
+            tail += 1;
+        } else {
+            head += 1;
+        }
+    }
+    let kept = all[..head].iter().map(|c| c.symbol.as_ref()).chain(["…"]);
+    kept.chain(all[all.len() - tail..].iter().map(|c| c.symbol.as_ref())).collect()
 }
 
 /// Lines of at most `width` columns, all but the first moved in by `indent`. A word that is longer is cut in two.
@@ -197,6 +220,14 @@ mod tests {
             let squeezed = |s: &str| s.replace(' ', "");
             prop_assert_eq!(squeezed(&lines.concat()), squeezed(&text));
             prop_assert!(lines.iter().all(|l| l.width() <= width));
+        }
+
+        #[test]
+        fn a_label_keeps_both_its_ends_and_fits(text in "[a-z東é]{2,40}", width in 5usize..30) {
+            let found = squeezed(&text, width);
+            prop_assert!(found.width() <= width);
+            prop_assert!(found.chars().last() == text.chars().last());
+            prop_assert!(found == text || found.contains('…') && found.chars().next() == text.chars().next());
         }
     }
 }

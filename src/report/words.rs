@@ -3,6 +3,7 @@
 
 use super::about::About;
 use super::scope::{OfContender, Scope};
+use crate::analysis::bootstrap::enough;
 use crate::analysis::{Figure, Interval};
 
 /// What stands where a figure does not exist.
@@ -134,6 +135,11 @@ fn sentence(about: &About, contender: &OfContender) -> String {
                             .unwrap_or("too little was judged")
                             .trim_start_matches("no interval: ")
                     ),
+                    Some(i) if estimate.clusters.is_some_and(|n| n < enough(i.level)) => format!(
+                        "changed {name} by {} on {}, too few to tell",
+                        As::Signed.figure(&change.difference),
+                        counted(estimate.clusters.unwrap_or_default(), "question")
+                    ),
                     Some(i) if i.contains(0.0) => {
                         let found = As::Signed.figure(&change.difference);
                         format!("did not clearly change {name} ({found}{})", more(&change.more_questions))
@@ -165,10 +171,12 @@ fn sentence(about: &About, contender: &OfContender) -> String {
 /// How far away a clear answer is, where that can be guessed.
 fn more(questions: &Figure) -> String {
     match questions.value().map(f64::round) {
-        Some(n) if n >= 1.0 => format!(
-            "; if that is the true change, some {} would show it",
-            counted(n as usize, "more question")
-        ),
+        // A guess: two digits of it.
+        Some(n) if n >= 1.0 => {
+            let unit = 10_f64.powf((n.log10().floor() - 1.0).max(0.0));
+            let n = (n / unit).round() * unit;
+            format!("; some {} may tell", counted(n as usize, "more question"))
+        }
         _ => String::new(),
     }
 }

@@ -21,6 +21,7 @@ use std::path::Path;
 #[derive(Debug)]
 pub struct Desk {
     title: String,
+    is_copy: bool,
     annotator: String,
     rubric: Rubric,
     highlight: Vec<Layer>,
@@ -99,6 +100,7 @@ impl Desk {
         let problems = journal.problems().iter().map(|p| p.0.clone()).collect();
         Ok(Self {
             title: blind_title(study.plan()),
+            is_copy: !study.has_key(),
             annotator,
             rubric: study.rubric().clone(),
             highlight: study.plan().highlight.clone(),
@@ -114,6 +116,11 @@ impl Desk {
     /// What the study is called.
     pub fn title(&self) -> &str {
         &self.title
+    }
+
+    /// Whether the folder is a copy that was handed out, to be given back.
+    pub fn is_copy(&self) -> bool {
+        self.is_copy
     }
 
     /// Who reviews.

@@ -138,7 +138,8 @@ impl Made<'_> {
                                 jiff::Timestamp::from_second(1_750_000_000 + 60 * made.len() as i64)
                                     .expect("a time"),
                             ),
-                            seconds: Some(random.random_range(15.0..90.0)),
+                            // As clocks give them: nothing below a millisecond.
+                            seconds: Some((random.random_range(15.0..90.0_f64) * 1e3).round() / 1e3),
                             contenders: [names[shown(0)].into(), names[shown(1)].into()],
                             baseline: Some(left),
                             ratings: [rate(&mut random, shown(0)), rate(&mut random, shown(1))],

@@ -2,11 +2,12 @@
 //! that nothing is lost without colour.
 
 use crate::report::page::{Chart, Marked, ticks};
+use crate::report::text::squeezed;
 use crate::report::words::number;
 use crate::text::one_line;
 use crate::tui::theme::Theme;
 use crate::tui::view::paint::Painted;
-use crate::tui::wrap::{columns, fit};
+use crate::tui::wrap::columns;
 use ratatui::style::Style;
 
 /// The narrowest bars that still say something.
@@ -35,7 +36,7 @@ fn push(line: &mut Painted, cells: &[(char, Style)]) {
 }
 
 fn padded(text: &str, width: usize) -> String {
-    let text = fit(&one_line(text), width);
+    let text = squeezed(&one_line(text), width);
     let gap = width.saturating_sub(columns(&text));
     text + &" ".repeat(gap)
 }

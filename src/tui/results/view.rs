@@ -70,14 +70,18 @@ fn head(app: &Results, theme: Theme, area: Rect, buffer: &mut Buffer) {
 /// The parts with their numbers; on a narrow screen the others by their numbers alone.
 fn tabs(app: &Results, theme: Theme, area: Rect, buffer: &mut Buffer) {
     let all = app.tabs();
-    let whole: usize = all.iter().map(|t| t.title().len() + 5).sum();
+    let titles: usize = all.iter().map(|t| t.title().len() + 2).sum();
+    // With air, close together, or by numbers.
+    let air = titles + 3 * all.len() <= usize::from(area.width);
+    let close = titles + all.len() <= usize::from(area.width);
     let mut line = Painted::default();
     for (n, tab) in all.iter().enumerate() {
         let here = *tab == app.tab;
-        let title = if here || whole <= usize::from(area.width) {
-            format!(" {} {} ", n + 1, tab.title())
-        } else {
-            format!(" {} ", n + 1)
+        let title = match (air, here || close) {
+            (true, _) => format!(" {} {} ", n + 1, tab.title()),
+            (false, true) if close => format!("{} {}", n + 1, tab.title()),
+            (false, true) => format!(" {} {} ", n + 1, tab.title()),
+            (false, false) => format!(" {} ", n + 1),
         };
         line.push(&title, if here { theme.heading(true) } else { theme.quiet() });
         line.push(" ", Style::new());

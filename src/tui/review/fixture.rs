@@ -113,6 +113,7 @@ pub fn start() -> Start {
     Start {
         title: "Fine-tuning on little data".into(),
         folder: "/home/ada/study-for-ada".into(),
+        is_copy: true,
         annotator: "ada".into(),
         rubric: Rubric::of(&Settings::defaults().expect("sound").rubric),
         places: slots().into_iter().map(|slot| Place { slot, record: None }).collect(),

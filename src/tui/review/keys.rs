@@ -223,7 +223,7 @@ pub const BINDINGS: &[Binding] = bindings![
     Action::Back, ["Esc", "?", "F1", "q"], "back", "Close the help.", &[C::Help], 8;
     Action::Help, ["?", "F1"], "help", "Show every key, and the rubric.", &[C::Rate, C::Tags, C::Sentence, C::Span, C::List, C::End], 2;
     Action::Help, ["F1"], "help", "Show every key, and the rubric.", &[C::Note], 2;
-    Action::Quit, ["q", "Ctrl-c"], "quit", "Quit; what was entered is kept, and the review goes on from here next time.", &[C::Rate, C::List, C::End], 1;
+    Action::Quit, ["q", "Ctrl-c"], "quit", "Quit; what was entered is kept, and the review goes on from here next time.", &[C::Rate, C::List, C::End], 8;
     Action::Quit, ["Ctrl-c"], "quit", "Quit; what was entered is kept.", &[C::Tags, C::Note, C::Sentence, C::Span, C::Help], 1;
     Action::QuitAnyway, ["y", "Ctrl-c"], "quit anyway", "Quit although something could not be saved; it is printed then.", &[C::Quit], 19;
     Action::Stay, ["n", "Esc"], "stay", "Stay, and keep trying to save.", &[C::Quit], 18;

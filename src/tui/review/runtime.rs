@@ -77,6 +77,7 @@ pub(super) fn start(desk: &Desk, dir: &Path) -> Start {
         title: desk.title().to_owned(),
         // What a person can find again, wherever they stand.
         folder: dir.canonicalize().unwrap_or_else(|_| dir.to_owned()).display().to_string(),
+        is_copy: desk.is_copy(),
         annotator: desk.annotator().to_owned(),
         rubric: desk.rubric().clone(),
         places: desk.slots().iter().map(place).collect(),

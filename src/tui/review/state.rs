@@ -188,6 +188,8 @@ pub struct Start {
     pub title: String,
     /// The folder, as a person would name it.
     pub folder: String,
+    /// Whether it is a copy that was handed out, to be given back.
+    pub is_copy: bool,
     /// Who judges.
     pub annotator: String,
     /// What is judged by.
@@ -211,6 +213,8 @@ pub struct Reviewing {
     pub title: String,
     /// The folder.
     pub folder: String,
+    /// Whether it is a copy that was handed out, to be given back.
+    pub is_copy: bool,
     /// Who judges.
     pub annotator: String,
     /// What is judged by.
@@ -268,6 +272,7 @@ impl Reviewing {
             when: When { since: Duration::ZERO, at: Timestamp::UNIX_EPOCH },
             title: start.title,
             folder: start.folder,
+            is_copy: start.is_copy,
             annotator: start.annotator,
             rubric: start.rubric,
             places: start.places,

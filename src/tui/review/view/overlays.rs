@@ -128,8 +128,11 @@ pub(super) fn end(app: &Reviewing, theme: Theme, area: Rect, frame: &mut Frame<'
     }
     lines.push(Painted::default());
     if all {
-        let text =
-            "What to do next: send this folder back to whoever gave it to you. Your judgments are in it.";
+        let text = if app.is_copy {
+            "What to do next: send this folder back to whoever gave it to you. Your judgments are in it."
+        } else {
+            "What to do next: tell whoever planned the study that you are done. Your judgments are in its folder."
+        };
         lines.extend(wrapped(text, Style::new(), width));
         lines.extend(wrapped(&app.folder, theme.heading(false), width));
     } else {
