@@ -304,10 +304,12 @@ fn hand_out(args: &HandOut, who: &str) -> anyhow::Result<()> {
     let slots = study.hand_out(&args.annotator, &args.to, args.partial, who)?;
     let to = folder(&args.to);
     let name = one_line(&args.annotator);
-    let (who, named) = if study::is_place(&args.annotator) {
-        ("whoever takes it".to_owned(), "NAME".to_owned())
-    } else {
-        (name.clone(), quoted(&args.annotator))
+    let reviewers = study.status()?.reviewers;
+    let called = |r: &&Reviewer| [&r.place, &r.annotator].contains(&&Some(args.annotator.clone()));
+    let (who, named) = match reviewers.iter().find(called).and_then(|r| r.annotator.as_deref()) {
+        Some(known) => (one_line(known), quoted(known)),
+        // A place that nobody has taken yet.
+        None => ("whoever takes it".to_owned(), "NAME".to_owned()),
     };
     out::text(&format!(
         "{slots} items for {name} in {to}\n{who} reviews them with `juxta review {to} --annotator {named}` and gives the \

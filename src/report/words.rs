@@ -136,8 +136,8 @@ fn sentence(about: &About, contender: &OfContender) -> String {
                             .trim_start_matches("no interval: ")
                     ),
                     Some(i) if estimate.clusters.is_some_and(|n| n < enough(i.level)) => format!(
-                        "changed {name} by {} on {}, too few to tell",
-                        As::Signed.figure(&change.difference),
+                        "changed {name} by {} ({} are too few to tell)",
+                        As::Signed.value(estimate.value),
                         counted(estimate.clusters.unwrap_or_default(), "question")
                     ),
                     Some(i) if i.contains(0.0) => {

@@ -43,7 +43,7 @@ pub use judgment::{Judgment, Rating, Verdict};
 pub use key::{Key, Sealed};
 pub use lock::DataLock;
 pub use merge::Merged;
-pub use plan::{Frozen, Plan, is_place};
+pub use plan::{Frozen, Plan};
 pub use rated::Rated;
 pub use review::{Evidence, Marks, PassageSpan, Review, Showing};
 pub use rubric::{Criterion, Rubric};

@@ -211,7 +211,7 @@ seed = {draw}
 }
 
 /// Whether a place is for the first unnamed reviewer to take.
-pub fn is_place(name: &str) -> bool {
+pub(super) fn is_place(name: &str) -> bool {
     name.strip_prefix("reviewer-").is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
 }
 
