@@ -2,6 +2,7 @@
 
 mod ask;
 mod corpus;
+mod corpus_import;
 mod evaluate;
 mod export;
 mod finetune;
@@ -51,7 +52,7 @@ enum Command {
     Ask(ask::Args),
     /// Search a corpus and print the passages found.
     Search(search::Args),
-    /// List, check and measure corpora.
+    /// List, add, check and measure corpora.
     #[command(subcommand)]
     Corpus(corpus::Command),
     /// List and measure models, and add recorded answers as one.
@@ -66,6 +67,14 @@ enum Command {
     Study(study::Command),
     /// Judge the answers of a study, without knowing whose they are.
     Review(review::Args),
+    /// Read a PDF, and nothing else: what a corpus is made of is read by processes of their own.
+    #[command(hide = true, name = crate::corpus::import::pdf::COMMAND)]
+    ReadPdf {
+        /// The PDF.
+        from: PathBuf,
+        /// Where its text goes.
+        to: PathBuf,
+    },
     /// Print where settings, judgments and indices are kept.
     Paths,
     /// Print a table of keys, in Markdown.
@@ -145,6 +154,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Some(Command::Keys { review: false, results: false }) => out::text(&tui::keys::markdown()),
         Some(Command::Keys { results: true, .. }) => out::text(&tui::results::keys::markdown()),
         Some(Command::Keys { .. }) => out::text(&tui::review::keys::markdown()),
+        Some(Command::ReadPdf { from, to }) => Ok(crate::corpus::import::pdf::extract_to(&from, &to)?),
         Some(Command::Picture(args)) => Ok(tui::picture::run(data_dir, &args)?),
     }
 }

@@ -46,7 +46,7 @@ pub struct Count {
 pub fn check(folder: &Folder) -> Result<Checked> {
     let manifest = Manifest::parse(&folder.read_text(manifest::FILE)?, &folder.place(manifest::FILE))?;
     let faults = match read::read_all(folder) {
-        Ok((corpus, faults)) if faults.is_empty() => return Ok(of_corpus(&corpus, folder)),
+        Ok((corpus, faults)) if faults.is_empty() => return of_corpus(&corpus, folder),
         Ok((_, faults)) => faults,
         Err(Error::Fault(only)) => vec![*only],
         Err(Error::Cancelled) => return Err(Error::Cancelled),
@@ -54,7 +54,7 @@ pub fn check(folder: &Folder) -> Result<Checked> {
     Ok(Checked { id: manifest.id, counts: Vec::new(), faults, remarks: Vec::new() })
 }
 
-fn of_corpus(corpus: &Corpus, folder: &Folder) -> Checked {
+fn of_corpus(corpus: &Corpus, folder: &Folder) -> Result<Checked> {
     let terms = Terms::of_language(&corpus.manifest.language);
     let mut checked = Checked {
         id: corpus.manifest.id.clone(),
@@ -62,11 +62,16 @@ fn of_corpus(corpus: &Corpus, folder: &Folder) -> Checked {
         faults: Vec::new(),
         remarks: Vec::new(),
     };
-    documents(corpus, folder, &mut checked);
-    splits(corpus, folder, &mut checked);
-    questions(corpus, folder, &terms, &mut checked);
-    test_shares(corpus, &terms, &mut checked);
-    checked
+    // What was written for this project is held to more than what was made of other people's data.
+    let imported = folder.has(super::import::RECORD);
+    let ids = documents(corpus, folder, imported, &mut checked)?;
+    splits(corpus, folder, &mut checked)?;
+    questions(corpus, folder, &terms, imported, &ids, &mut checked);
+    judgments(corpus, &ids, folder, &mut checked);
+    if !imported {
+        test_shares(corpus, &terms, &mut checked);
+    }
+    Ok(checked)
 }
 
 impl Checked {
@@ -76,44 +81,80 @@ impl Checked {
     }
 }
 
-fn documents(corpus: &Corpus, folder: &Folder, checked: &mut Checked) {
-    checked.count("documents", corpus.documents.len());
-    let lengths: Vec<usize> = corpus.documents.iter().map(|d| words(&d.text).len()).collect();
-    checked.count(
-        "passages",
-        corpus.documents.iter().map(|d| passages(d, PassageLength::default()).len()).sum(),
-    );
-    checked.count("words in documents", lengths.iter().sum());
+/// Returns the ids of the documents, sorted.
+fn documents(corpus: &Corpus, folder: &Folder, imported: bool, checked: &mut Checked) -> Result<Vec<String>> {
     let mut questioned: HashSet<&str> = HashSet::new();
     for q in corpus.questions.iter().filter(|q| q.split != Split::Train) {
         questioned.extend(q.gold.iter().map(|g| g.document.as_str()));
     }
-    for (document, length) in corpus.documents.iter().zip(lengths) {
-        if !DOCUMENT_WORDS.contains(&length) {
-            checked.remarks.push(format!("{}: {length} words, outside 250–600", document.id));
+    let (mut found, mut in_passages, mut in_words) = (Vec::with_capacity(corpus.documents.len()), 0, 0);
+    corpus.documents.each(&mut |document| {
+        in_passages += passages(&document, PassageLength::default()).len();
+        let length = words(&document.text).len();
+        in_words += length;
+        found.push((document.id, length));
+        Ok(())
+    })?;
+    found.sort();
+    checked.count("documents", found.len());
+    checked.count("passages", in_passages);
+    checked.count("words in documents", in_words);
+    for (id, length) in &found {
+        if imported {
+            continue;
         }
-        if !corpus.questions.is_empty() && !questioned.contains(document.id.as_str()) {
+        if !DOCUMENT_WORDS.contains(length) {
+            checked.remarks.push(format!("{id}: {length} words, outside 250–600"));
+        }
+        if !corpus.questions.is_empty() && !questioned.contains(id.as_str()) {
             checked.faults.push(
-                Fault::new(folder.place(&document.id), "no test or development question")
+                Fault::new(folder.place(id), "no test or development question")
                     .expected("one question or more on every document")
                     .next("Write one, or leave the document out."),
             );
         }
     }
+    Ok(found.into_iter().map(|(id, _)| id).collect())
 }
 
-fn splits(corpus: &Corpus, folder: &Folder, checked: &mut Checked) {
+/// Judgments of what is not there say nothing, and mostly mean that ids were written differently.
+fn judgments(corpus: &Corpus, ids: &[String], folder: &Folder, checked: &mut Checked) {
+    if corpus.judged.is_empty() && corpus.queries.is_empty() {
+        return;
+    }
+    checked.count("questions without a reference answer", corpus.queries.len());
+    checked.count("judgments of relevance", corpus.judged.len());
+    let asked: HashSet<&str> = (corpus.queries.iter().map(|q| q.id.as_str()))
+        .chain(corpus.questions.iter().map(|q| q.id.as_str()))
+        .collect();
+    for (question, grades) in corpus.judged.iter() {
+        let unknown = grades.keys().find(|d| ids.binary_search(d).is_err());
+        let (found, expected) = match unknown {
+            _ if !asked.contains(question) => (format!("the question {question:?}"), "question"),
+            Some(document) => (format!("the document {document:?}"), "document"),
+            None => continue,
+        };
+        checked.faults.push(
+            Fault::new(folder.place(read::QRELS), format!("{found}, which is not there"))
+                .expected(format!("the id of a {expected} of this corpus"))
+                .next("Correct the id, or remove the line."),
+        );
+    }
+}
+
+fn splits(corpus: &Corpus, folder: &Folder, checked: &mut Checked) -> Result<()> {
     for (split, name) in [(Split::Train, "training"), (Split::Dev, "development"), (Split::Test, "test")] {
         checked.count(format!("{name} questions"), corpus.split(split).count());
     }
     // Disjoint by place, not only by letter: a training quote that reaches into a test quote gives it away too.
     let place_of = |document: &str, quote: &str| {
-        corpus.document(document).and_then(|d| d.text.find(quote)).map(|start| start..start + quote.len())
+        let start = corpus.document(document)?.and_then(|d| d.text.find(quote));
+        Ok::<_, Error>(start.map(|start| start..start + quote.len()))
     };
     let mut held: HashMap<&str, Vec<(std::ops::Range<usize>, &str)>> = HashMap::new();
     for q in corpus.questions.iter().filter(|q| q.split != Split::Train) {
         for g in &q.gold {
-            if let Some(range) = place_of(&g.document, &g.quote) {
+            if let Some(range) = place_of(&g.document, &g.quote)? {
                 held.entry(g.document.as_str()).or_default().push((range, q.id.as_str()));
             }
         }
@@ -123,7 +164,7 @@ fn splits(corpus: &Corpus, folder: &Folder, checked: &mut Checked) {
             checked.remarks.push(format!("{}: a training question without gold", q.id));
         }
         for g in &q.gold {
-            let Some(range) = place_of(&g.document, &g.quote) else { continue };
+            let Some(range) = place_of(&g.document, &g.quote)? else { continue };
             let clash = held.get(g.document.as_str()).into_iter().flatten();
             if let Some((_, id)) = clash
                 .filter(|(r, _)| r.start < range.end && range.start < r.end)
@@ -141,9 +182,20 @@ fn splits(corpus: &Corpus, folder: &Folder, checked: &mut Checked) {
             }
         }
     }
+    Ok(())
 }
 
-fn questions(corpus: &Corpus, folder: &Folder, terms: &Terms, checked: &mut Checked) {
+fn questions(
+    corpus: &Corpus,
+    folder: &Folder,
+    terms: &Terms,
+    imported: bool,
+    ids: &[String],
+    checked: &mut Checked,
+) {
+    if imported {
+        return;
+    }
     let mut by_term: HashMap<String, Vec<usize>> = HashMap::new();
     let mut contents: Vec<Vec<String>> = Vec::new();
     let mut closest: f64 = 0.0;
@@ -193,7 +245,7 @@ fn questions(corpus: &Corpus, folder: &Folder, terms: &Terms, checked: &mut Chec
                 first.iter().flat_map(|q| q.gold.iter().map(|g| &g.document)).collect();
             let kinds: HashSet<_> = first.iter().map(|q| q.kind).collect();
             let on = |id: &str| first.iter().filter(|q| q.gold.iter().any(|g| g.document == id)).count();
-            let counts: Vec<usize> = corpus.documents.iter().map(|d| on(&d.id)).collect();
+            let counts: Vec<usize> = ids.iter().map(|id| on(id)).collect();
             checked.count(format!("documents in the {name} training questions"), documents.len());
             checked.count("fewest of them on one document", counts.iter().copied().min().unwrap_or(0));
             checked.count("most of them on one document", counts.iter().copied().max().unwrap_or(0));

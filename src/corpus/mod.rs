@@ -1,41 +1,60 @@
 //! A corpus: documents of one domain, and questions about them with reference answers and gold quotes.
 //!
-//! On disk it is a folder: `corpus.toml`, documents (`documents/*.md` or `documents.jsonl`) and `questions.jsonl`.
-//! This room reads and checks it and cuts documents into passages. It knows nothing of indices or models.
+//! On disk it is a folder: `corpus.toml`, documents (`documents/*.md`, `*.txt`, or one a line in `*.jsonl`),
+//! `questions.jsonl`, and for measuring retrieval `queries.jsonl` and `qrels.tsv`. This room reads and checks it, makes
+//! it of other people's formats ([`import`]), and cuts documents into passages. It knows nothing of indices or models.
 
+mod apart;
 mod catalog;
 mod check;
+mod changes;
 mod document;
+mod documents;
+pub mod import;
+mod judged;
 mod manifest;
 mod passages;
 mod question;
 mod read;
 
+pub use apart::{Apart, Locate};
 pub use catalog::{Catalog, Entry};
 pub use check::{Checked, Count, SAME_QUESTION, check, shares_few_words};
+pub use changes::{Changes, Known, changes};
 pub use document::{Document, Section};
+pub use documents::Documents;
+pub use judged::Judged;
 pub use manifest::Manifest;
 pub use passages::{Passage, PassageLength, passages};
-pub use question::{Gold, Kind, Question, Split};
+pub use question::{Gold, Kind, Query, Question, Split};
 pub use read::read;
+
+use crate::fault::Result;
 
 /// A corpus, read and found sound.
 #[derive(Debug, Clone)]
 pub struct Corpus {
     /// What `corpus.toml` says.
     pub manifest: Manifest,
-    /// In the order of their ids.
-    pub documents: Vec<Document>,
+    /// Where its documents stand; they are not in memory.
+    pub documents: Documents,
     /// In the order of their file.
     pub questions: Vec<Question>,
+    /// Questions without a reference answer, to measure retrieval by.
+    pub queries: Vec<Query>,
+    /// Which documents answer which questions.
+    pub judged: Judged,
     /// BLAKE3 over all its files, as hex.
     pub digest: String,
 }
 
 impl Corpus {
-    /// The document of that id.
-    pub fn document(&self, id: &str) -> Option<&Document> {
-        self.documents.iter().find(|d| d.id == id)
+    /// The document of that id, read from its file.
+    ///
+    /// # Errors
+    /// As [`Documents::get`].
+    pub fn document(&self, id: &str) -> Result<Option<Document>> {
+        self.documents.get(id)
     }
 
     /// The questions of one split, in their order.

@@ -58,11 +58,27 @@ pub struct Question {
     /// What the answer rests on; empty where the corpus has no answer.
     #[serde(default)]
     pub gold: Vec<Gold>,
+    /// Whether the answer is known, but not where the corpus says it: such a question is never held to be
+    /// unanswerable, although it has no gold.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub open: bool,
+}
+
+/// One line of `queries.jsonl`: a question without a reference answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Query {
+    /// Unique in its corpus, among its questions too.
+    pub id: String,
+    /// What it is used for.
+    pub split: Split,
+    /// As a person would ask it.
+    pub question: String,
 }
 
 impl Question {
-    /// Whether the corpus holds an answer.
+    /// Whether the corpus holds an answer, as far as is known.
     pub fn is_answerable(&self) -> bool {
-        !self.gold.is_empty()
+        self.open || !self.gold.is_empty()
     }
 }

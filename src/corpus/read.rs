@@ -1,22 +1,18 @@
 //! Reads a corpus folder, whole or not at all.
 
 use super::manifest::{self, Manifest, is_id};
-use super::{Corpus, Document, Question};
+use super::documents::{self, Documents, Wanted};
+use super::judged::Judged;
+use super::{Corpus, Query, Question};
 use crate::fault::{Error, Fault, Result};
 use crate::folder::Folder;
-use serde::Deserialize;
 use std::collections::HashSet;
 
 pub(super) const QUESTIONS: &str = "questions.jsonl";
-const DOCUMENTS: &str = "documents.jsonl";
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct JsonDocument {
-    id: String,
-    title: String,
-    text: String,
-}
+/// Questions that have no reference answer, to measure retrieval by.
+pub(super) const QUERIES: &str = "queries.jsonl";
+/// Which documents answer which questions, and how well.
+pub(super) const QRELS: &str = "qrels.tsv";
 
 /// Reads a corpus.
 ///
@@ -35,116 +31,87 @@ pub fn read(folder: &Folder) -> Result<Corpus> {
 pub(super) fn read_all(folder: &Folder) -> Result<(Corpus, Vec<Fault>)> {
     let manifest = Manifest::parse(&folder.read_text(manifest::FILE)?, &folder.place(manifest::FILE))?;
     let names: Vec<String> = folder.list()?.into_iter().filter(|n| belongs(n)).collect();
-    let mut documents = documents(folder, &names)?;
-    documents.sort_by(|a, b| a.id.cmp(&b.id));
-    if let Some(pair) = documents.windows(2).find(|p| p[0].id == p[1].id) {
-        return Err(Fault::new(
-            folder.place("documents"),
-            format!("two documents with the id {:?}", pair[0].id),
-        )
-        .expected("every id once")
-        .next("Rename one of them.")
-        .into());
+    let lines = if folder.has(QUESTIONS) { lines(folder, QUESTIONS)? } else { Vec::new() };
+    let mut ids = HashSet::new();
+    let parsed: Vec<Result<Question>> =
+        lines.iter().map(|(place, line)| question(line, place, &mut ids)).collect();
+    let mut wanted = Wanted::default();
+    for gold in parsed.iter().flatten().flat_map(|q| &q.gold) {
+        wanted.push(&gold.document, &gold.quote);
     }
-    let (mut questions, mut faults) = (Vec::new(), Vec::new());
-    if folder.has(QUESTIONS) {
-        let mut ids = HashSet::new();
-        for (place, line) in lines(folder, QUESTIONS)? {
-            match question(&line, &place, &mut ids, &documents) {
-                Ok(question) => questions.push(question),
-                Err(Error::Fault(fault)) => faults.push(*fault),
-                Err(Error::Cancelled) => return Err(Error::Cancelled),
+    let documents = Documents::scan(folder, &names, &mut |document| {
+        wanted.see(document);
+        Ok(())
+    })?;
+    let Wanted { there, stands, .. } = wanted;
+    let (mut questions, mut faults, mut gold) = (Vec::new(), Vec::new(), 0);
+    for (question, (place, _)) in parsed.into_iter().zip(&lines) {
+        let question = match question {
+            Ok(question) => question,
+            Err(Error::Fault(fault)) => {
+                faults.push(*fault);
+                continue;
             }
+            Err(Error::Cancelled) => return Err(Error::Cancelled),
+        };
+        let range = gold..gold + question.gold.len();
+        gold = range.end;
+        match range.zip(&question.gold).find(|(n, _)| !stands[*n]) {
+            None => questions.push(question),
+            Some((n, gold)) if there[n] => faults.push(
+                Fault::new(
+                    place,
+                    format!("the gold quote {:?}, which is not in {:?}", cut(&gold.quote), gold.document),
+                )
+                .expected("a quote that stands in its document letter for letter")
+                .next("Copy the sentence from the document; `juxta corpus check` shows every such line."),
+            ),
+            Some((_, gold)) => faults.push(
+                Fault::new(place, format!("gold of the document {:?}, which is not there", gold.document))
+                    .expected("the id of a document of this corpus")
+                    .next("Correct the id; `juxta corpus check` shows every such line."),
+            ),
         }
     }
+    let queries = if folder.has(QUERIES) { queries(folder, &mut ids)? } else { Vec::new() };
+    let judged = if folder.has(QRELS) { Judged::read(folder, QRELS)? } else { Judged::default() };
     let digest = folder.digest_of(&names)?;
-    Ok((Corpus { manifest, documents, questions, digest }, faults))
+    Ok((Corpus { manifest, documents, questions, queries, judged, digest }, faults))
 }
 
 /// Whether a file is part of the corpus, and so of its digest.
 pub(super) fn belongs(name: &str) -> bool {
-    name == manifest::FILE || name == QUESTIONS || name == DOCUMENTS || is_document(name)
+    [manifest::FILE, QUESTIONS, QUERIES, QRELS].contains(&name) || documents::is_file(name)
 }
 
-fn is_document(name: &str) -> bool {
-    name.strip_prefix("documents/").is_some_and(|n| n.ends_with(".md") || n.ends_with(".txt"))
-}
-
-fn documents(folder: &Folder, names: &[String]) -> Result<Vec<Document>> {
-    let mut documents = Vec::new();
-    for name in names.iter().filter(|n| is_document(n)) {
-        let id = name["documents/".len()..]
-            .rsplit_once('.')
-            .map_or(name.as_str(), |(stem, _)| stem)
-            .replace('/', "-");
-        let text = folder.read_text(name)?;
-        if text.trim().is_empty() {
-            return Err(Fault::new(folder.place(name), "an empty file")
-                .expected("the text of a document")
-                .next("Fill the file or remove it.")
-                .into());
-        }
-        documents.push(if name.ends_with(".md") {
-            Document::markdown(id, &text)
-        } else {
-            Document::plain(id.clone(), id, text)
-        });
-    }
-    if folder.has(DOCUMENTS) {
-        for (place, line) in lines(folder, DOCUMENTS)? {
-            let d: JsonDocument =
-                parse(&line, &place, "one JSON object with the strings id, title and text")?;
-            if d.id.is_empty() || d.text.trim().is_empty() {
-                return Err(Fault::new(place, "an empty id or text")
-                    .expected("a document with an id and a text")
-                    .next("Fill it or remove the line.")
-                    .into());
-            }
-            documents.push(Document::plain(d.id, d.title, d.text));
-        }
-    }
-    if documents.is_empty() {
-        return Err(Fault::new(folder.place("documents"), "no documents")
-            .expected("one or more files documents/*.md, or a documents.jsonl")
-            .next("Add documents; a corpus without any cannot be searched.")
-            .into());
-    }
-    Ok(documents)
-}
-
-fn question(line: &str, place: &str, ids: &mut HashSet<String>, documents: &[Document]) -> Result<Question> {
+fn question(line: &str, place: &str, ids: &mut HashSet<String>) -> Result<Question> {
     let q: Question = parse(
         line,
         place,
         "one JSON object with id, split (train, dev, test), kind, question, answer, key_points and gold",
     )?;
-    if !is_id(&q.id) || !ids.insert(q.id.clone()) {
-        return Err(Fault::new(place, format!("the question id {:?}", q.id))
-            .expected("lower-case letters, digits and hyphens, used once")
-            .next("Give the question an id of its own.")
-            .into());
-    }
-    for gold in &q.gold {
-        let Ok(at) = documents.binary_search_by(|d| d.id.cmp(&gold.document)) else {
-            return Err(Fault::new(
-                place,
-                format!("gold of the document {:?}, which is not there", gold.document),
-            )
-            .expected("the id of a document of this corpus")
-            .next("Correct the id; `juxta corpus check` shows every such line.")
-            .into());
-        };
-        if gold.quote.trim().is_empty() || !documents[at].text.contains(&gold.quote) {
-            return Err(Fault::new(
-                place,
-                format!("the gold quote {:?}, which is not in {:?}", cut(&gold.quote), gold.document),
-            )
-            .expected("a quote that stands in its document letter for letter")
-            .next("Copy the sentence from the document; `juxta corpus check` shows every such line.")
-            .into());
-        }
-    }
+    once(&q.id, place, ids)?;
     Ok(q)
+}
+
+fn queries(folder: &Folder, ids: &mut HashSet<String>) -> Result<Vec<Query>> {
+    let mut queries = Vec::new();
+    for (place, line) in lines(folder, QUERIES)? {
+        let query: Query = parse(&line, &place, "one JSON object with id, split and question")?;
+        once(&query.id, &place, ids)?;
+        queries.push(query);
+    }
+    Ok(queries)
+}
+
+fn once(id: &str, place: &str, ids: &mut HashSet<String>) -> Result<()> {
+    if is_id(id) && ids.insert(id.to_owned()) {
+        return Ok(());
+    }
+    Err(Fault::new(place, format!("the question id {id:?}"))
+        .expected("lower-case letters, digits and hyphens, used once")
+        .next("Give the question an id of its own.")
+        .into())
 }
 
 /// The lines of a JSON Lines file that are not blank, each with its place.

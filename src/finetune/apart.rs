@@ -1,36 +1,24 @@
-//! Keeps training apart from judging: a training question that asks what is judged by, or rests on text that a judged
-//! question rests on, is refused. Also where the corpus was never checked, or one of the two was only slightly changed.
-//!
-//! Judged are the questions of the splits dev and test. Their documents are shared with training by design, and their
-//! passages may stand in a training prompt, on which there is no loss; what is never trained on is their questions and
-//! their quotes, be it as a training question's gold or within its answer.
+//! Refuses to train on what is judged by: [`crate::corpus::Apart`] says what that is.
 
-use crate::corpus::{Corpus, Question, SAME_QUESTION, Split};
+use crate::corpus::{Apart, Corpus, Gold, Question, Split};
 use crate::fault::{Fault, Result};
-use crate::text::{Terms, words};
-use std::collections::HashMap;
 use std::ops::Range;
-
-/// Two quotes of which this part of all content terms is shared are the same quote, slightly changed.
-const SAME_QUOTE: f64 = 0.8;
-/// With fewer content terms together, two quotes may share them by chance.
-const FEWEST_TERMS: usize = 5;
-/// A shorter judged quote may stand in an answer by chance: a name, a number.
-const FEWEST_WORDS: usize = 4;
 
 /// Refuses training questions that are, or rest on the same text as, questions of the splits to judge by.
 ///
 /// # Errors
-/// A [`Fault`] naming each of them, with the question that it gives away.
+/// A [`Fault`] naming each of them, with the question that it gives away; as [`Corpus::document`].
 pub(super) fn apart(corpus: &Corpus, training: &[&Question]) -> Result<()> {
-    let mut seen = Seen::new(corpus);
-    let judged: Vec<Asked<'_>> =
-        corpus.questions.iter().filter(|q| q.split != Split::Train).map(|q| seen.asked(q)).collect();
+    let locate = |gold: &Gold| -> Result<Option<Range<usize>>> {
+        let start = corpus.document(&gold.document)?.and_then(|d| d.text.find(&gold.quote));
+        Ok(start.map(|start| start..start + gold.quote.len()))
+    };
+    let judged = corpus.questions.iter().filter(|q| q.split != Split::Train);
+    let mut judged = Apart::new(&corpus.manifest.language, judged, &locate)?;
     let mut overlapping = Vec::new();
     for question in training {
-        let question = seen.asked(question);
-        if let Some((other, why)) = judged.iter().find_map(|j| Some((j, question.gives_away(j)?))) {
-            overlapping.push(format!("{} ({why} {})", question.id, other.id));
+        if let Some((why, other)) = judged.gives_away(question, &locate)? {
+            overlapping.push(format!("{} ({why} {other})", question.id));
         }
     }
     if overlapping.is_empty() {
@@ -45,129 +33,11 @@ pub(super) fn apart(corpus: &Corpus, training: &[&Question]) -> Result<()> {
     .into())
 }
 
-/// Numbers for the content terms met so far.
-struct Seen<'a> {
-    corpus: &'a Corpus,
-    terms: Terms,
-    numbers: HashMap<String, u32>,
-}
-
-/// A question, taken apart for comparing.
-struct Asked<'a> {
-    id: &'a str,
-    question: Plain,
-    answer: Plain,
-    quotes: Vec<Quote<'a>>,
-}
-
-struct Quote<'a> {
-    document: &'a str,
-    /// Its bytes in the document, where it stands there.
-    place: Option<Range<usize>>,
-    text: Plain,
-}
-
-struct Plain {
-    /// The folded words, with a space before and after each, so that containment is one of whole words.
-    words: String,
-    count: usize,
-    /// Numbers of the content terms, ascending, each once.
-    terms: Vec<u32>,
-}
-
-impl<'a> Seen<'a> {
-    fn new(corpus: &'a Corpus) -> Self {
-        Self { corpus, terms: Terms::of_language(&corpus.manifest.language), numbers: HashMap::new() }
-    }
-
-    fn asked<'q>(&mut self, question: &'q Question) -> Asked<'q> {
-        let quotes = question.gold.iter().map(|gold| {
-            let document = self.corpus.document(&gold.document);
-            let start = document.and_then(|d| d.text.find(&gold.quote));
-            Quote {
-                document: &gold.document,
-                place: start.map(|start| start..start + gold.quote.len()),
-                text: self.plain(&gold.quote),
-            }
-        });
-        let quotes = quotes.collect();
-        Asked {
-            id: &question.id,
-            question: self.plain(&question.question),
-            answer: self.plain(&question.answer),
-            quotes,
-        }
-    }
-
-    fn plain(&mut self, text: &str) -> Plain {
-        let found = words(text);
-        let mut plain = String::from(" ");
-        for word in &found {
-            plain.push_str(&word.folded);
-            plain.push(' ');
-        }
-        let mut terms: Vec<u32> = Vec::new();
-        for term in self.terms.content(text) {
-            // Far fewer different terms than 2^32.
-            let next = self.numbers.len() as u32;
-            terms.push(*self.numbers.entry(term).or_insert(next));
-        }
-        terms.sort_unstable();
-        terms.dedup();
-        Plain { words: plain, count: found.len(), terms }
-    }
-}
-
-impl Asked<'_> {
-    /// What of `judged` this training question gives away, in words that its id follows.
-    fn gives_away(&self, judged: &Asked<'_>) -> Option<&'static str> {
-        if self.question.words == judged.question.words
-            || self.question.shared(&judged.question) >= SAME_QUESTION
-        {
-            return Some("the question of");
-        }
-        for quote in &judged.quotes {
-            if self.quotes.iter().any(|own| own.is_of(quote)) {
-                return Some("a quote of");
-            }
-            if quote.text.count >= FEWEST_WORDS && self.answer.holds(&quote.text) {
-                return Some("its answer has a quote of");
-            }
-        }
-        None
-    }
-}
-
-impl Quote<'_> {
-    fn is_of(&self, other: &Quote<'_>) -> bool {
-        let meet = match (&self.place, &other.place) {
-            (Some(a), Some(b)) if self.document == other.document => a.start < b.end && b.start < a.end,
-            _ => false,
-        };
-        let many = self.text.terms.len().min(other.text.terms.len()) >= FEWEST_TERMS;
-        meet || self.text.holds(&other.text)
-            || other.text.holds(&self.text)
-            || many && self.text.shared(&other.text) >= SAME_QUOTE
-    }
-}
-
-impl Plain {
-    fn holds(&self, inner: &Self) -> bool {
-        inner.count > 0 && self.words.contains(&inner.words)
-    }
-
-    /// The part of all content terms that both have (Jaccard's index); 0 where there are none.
-    fn shared(&self, other: &Self) -> f64 {
-        let both = self.terms.iter().filter(|t| other.terms.binary_search(t).is_ok()).count();
-        let all = self.terms.len() + other.terms.len() - both;
-        if all == 0 { 0.0 } else { both as f64 / all as f64 }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::corpus::{Catalog, Gold, Kind};
+    use crate::corpus::{Catalog, Kind};
+    use crate::text::words;
 
     fn leak(id: &str, question: &str, answer: &str, quotes: &[(&str, &str)]) -> Question {
         let gold =
@@ -180,6 +50,7 @@ mod tests {
             answer: answer.into(),
             key_points: vec![],
             gold: quotes.iter().map(gold).collect(),
+            open: false,
         }
     }
 
@@ -204,7 +75,7 @@ mod tests {
         };
         for judged in [of(Split::Test), of(Split::Dev)] {
             let Gold { document, quote } = &judged.gold[0];
-            let text = &corpus.document(document).expect("there").text;
+            let text = corpus.document(document).expect("read").expect("there").text;
             let start = text.find(quote).expect("there");
             let mut middle = start + quote.len() / 2;
             while !text.is_char_boundary(middle) {

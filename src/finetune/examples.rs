@@ -158,10 +158,10 @@ fn gold_passages(source: &Source<'_>, question: &Question) -> Result<Vec<Hit>> {
             .expected("a quote that stands in the document, letter for letter")
             .next("`juxta corpus check` names such quotes.")
         };
-        let document = source.corpus.document(&gold.document).ok_or_else(missing)?;
+        let document = source.corpus.document(&gold.document)?.ok_or_else(missing)?;
         let start = document.text.find(&gold.quote).ok_or_else(missing)?;
         let quote = start..start + gold.quote.len();
-        let all = passages(document, source.length);
+        let all = passages(&document, source.length);
         let shared = |range: &std::ops::Range<usize>| {
             range.end.min(quote.end).saturating_sub(range.start.max(quote.start))
         };

@@ -1,6 +1,7 @@
 //! A folder of files that is either on disk or packed into the binary. Corpora and models are read through
 //! this, so that nothing else knows the difference.
 
+mod digests;
 mod lines;
 mod packed;
 mod write;
@@ -58,6 +59,14 @@ impl Folder {
         match self {
             Self::Bundled(path) => packed::find(&format!("{path}/{file}")).is_some(),
             Self::Disk(path) => path.join(file).is_file(),
+        }
+    }
+
+    /// How many bytes `file` has; 0 where it is missing.
+    pub fn size(&self, file: &str) -> u64 {
+        match self {
+            Self::Bundled(path) => packed::find(&format!("{path}/{file}")).map_or(0, |f| f.size as u64),
+            Self::Disk(path) => std::fs::metadata(path.join(file)).map_or(0, |m| m.len()),
         }
     }
 
@@ -119,11 +128,10 @@ impl Folder {
             },
             Self::Disk(path) => {
                 let path = path.join(file);
-                let mut hasher = blake3::Hasher::new();
-                std::fs::File::open(&path)
-                    .and_then(|f| hasher.update_reader(f).map(|_| ()))
-                    .map_err(|e| Fault::io(&path, "read", &e))?;
-                Ok(hasher.finalize().to_hex().to_string())
+                digests::of(&path).map_err(|e| match e.kind() {
+                    std::io::ErrorKind::NotFound => self.missing(file),
+                    _ => Fault::io(&path, "read", &e).into(),
+                })
             }
         }
     }

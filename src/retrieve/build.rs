@@ -1,15 +1,19 @@
 //! Builds an index beside where it will stand and swaps it in whole, so that a killed build leaves nothing
-//! half-made, and two builds at once end in one index.
+//! half-made, and two builds at once end in one index. Where there is an index of the corpus's earlier content, only the
+//! documents that have changed since are taken out and put in.
 
-use super::schema::{self, TOKENIZER};
+use super::schema::{self, Fields, TOKENIZER};
 use super::search::Index;
-use crate::corpus::{Corpus, Entry, PassageLength, passages};
+use crate::corpus::{self, Changes, Document, Entry, Known, PassageLength, passages};
 use crate::fault::{Fault, Result};
 use crate::job::{Cancel, Progress, Report};
 use crate::text::Terms;
 use serde::{Deserialize, Serialize};
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use tantivy::TantivyDocument;
+use std::time::{Duration, Instant};
+use tantivy::merge_policy::NoMergePolicy;
+use tantivy::{IndexWriter, TantivyDocument, Term};
 
 /// How many passages a question gets, unless asked otherwise.
 pub const DEFAULT_K: usize = 3;
@@ -22,7 +26,7 @@ pub struct Settings {
 }
 
 /// Bytes each indexing thread may hold before it writes a segment.
-const HEAP_PER_THREAD: usize = 32 << 20;
+const HEAP_PER_THREAD: usize = 96 << 20;
 const MOST_THREADS: usize = 8;
 
 /// The folder name of the index of a corpus of that digest: other content, other name.
@@ -41,7 +45,7 @@ pub fn open(entry: &Entry, indices: &Path, settings: Settings) -> Result<Option<
     if !path.is_dir() {
         return Ok(None);
     }
-    match Index::open(&path, &entry.manifest.language) {
+    match Index::open(&path, &entry.manifest.language, settings) {
         Ok(index) => Ok(Some(index)),
         Err(fault) => {
             tracing::warn!("{fault}; building it again");
@@ -61,60 +65,203 @@ pub fn open_or_build(
     report: Report<'_>,
     cancel: &Cancel,
 ) -> Result<Index> {
+    open_or_watch(entry, indices, settings, &|_| {}, report, cancel)
+}
+
+/// As [`open_or_build`]; while the index is being built, `watch` is given it as far as it is, again and again, so that
+/// what is there can be searched. Nothing is handed to it where the index stands already.
+///
+/// # Errors
+/// As [`open_or_build`].
+pub fn open_or_watch(
+    entry: &Entry,
+    indices: &Path,
+    settings: Settings,
+    watch: &dyn Fn(Index),
+    report: Report<'_>,
+    cancel: &Cancel,
+) -> Result<Index> {
     if let Some(index) = open(entry, indices, settings)? {
         return Ok(index);
     }
-    let corpus = entry.read()?;
-    let path = indices.join(name(&corpus.manifest.id, &corpus.digest, settings));
-    build(&corpus, &path, settings, report, cancel)?;
-    remove_older(indices, &path, &corpus.manifest.id);
-    Ok(Index::open(&path, &corpus.manifest.language)?)
-}
-
-fn build(
-    corpus: &Corpus,
-    path: &Path,
-    settings: Settings,
-    report: Report<'_>,
-    cancel: &Cancel,
-) -> Result<()> {
-    let indices = path.parent().unwrap_or(Path::new("."));
+    let path = indices.join(name(&entry.manifest.id, &entry.digest()?, settings));
     std::fs::create_dir_all(indices).map_err(|e| Fault::io(indices, "make", &e))?;
     let beside = tempfile::Builder::new()
         .prefix(".building-")
         .tempdir_in(indices)
         .map_err(|e| Fault::io(indices, "write to", &e))?;
-    fill(corpus, beside.path(), settings, report, cancel)?;
+    // Earlier content is the better part of the work, where only some documents have changed since.
+    let old = older(indices, &path, &entry.manifest.id)
+        .into_iter()
+        .find_map(|old| Made::read(&old).filter(|m| m.fits(entry, settings)).map(|made| (old, made)));
+    let mut known = Known::default();
+    if let Some((old, made)) = old {
+        match link(&old, beside.path()) {
+            Ok(()) => known = made.known,
+            Err(e) => {
+                tracing::warn!("{}: {e}; building the index anew", old.display());
+                clear(beside.path())?;
+            }
+        }
+    }
+    let filling = Filling { entry, dir: beside.path(), settings, watch, report, cancel };
+    let known = filling.fill(&known)?;
+    Made::new(entry, settings, known).write(beside.path())?;
     if path.exists() {
         // Either damaged, or another lab was faster with the same content: a whole index replaces both.
         let aside = tempfile::Builder::new()
             .prefix(".replaced-")
             .tempdir_in(indices)
             .map_err(|e| Fault::io(indices, "write to", &e))?;
-        std::fs::rename(path, aside.path().join("index")).map_err(|e| Fault::io(path, "replace", &e))?;
+        std::fs::rename(&path, aside.path().join("index")).map_err(|e| Fault::io(&path, "replace", &e))?;
     }
     let made = beside.keep();
-    std::fs::rename(&made, path).map_err(|e| {
+    std::fs::rename(&made, &path).map_err(|e| {
         let _ = std::fs::remove_dir_all(&made);
-        Fault::io(path, "put the new index at", &e)
+        Fault::io(&path, "put the new index at", &e)
     })?;
+    for old in older(indices, &path, &entry.manifest.id) {
+        // That it could not be removed harms nothing.
+        let _ = std::fs::remove_dir_all(old);
+    }
+    Ok(Index::open(&path, &entry.manifest.language, settings)?)
+}
+
+/// What an index was made of, kept within it.
+#[derive(Serialize, Deserialize)]
+struct Made {
+    version: u32,
+    language: String,
+    settings: Settings,
+    known: Known,
+}
+
+const MADE: &str = "made.json.zst";
+
+impl Made {
+    fn new(entry: &Entry, settings: Settings, known: Known) -> Self {
+        Self { version: schema::VERSION, language: entry.manifest.language.clone(), settings, known }
+    }
+
+    fn fits(&self, entry: &Entry, settings: Settings) -> bool {
+        self.version == schema::VERSION
+            && self.language == entry.manifest.language
+            && self.settings.length == settings.length
+    }
+
+    fn read(index: &Path) -> Option<Self> {
+        let file = std::fs::File::open(index.join(MADE)).ok()?;
+        serde_json::from_reader(std::io::BufReader::new(zstd::Decoder::new(file).ok()?)).ok()
+    }
+
+    fn write(&self, index: &Path) -> Result<()> {
+        let path = index.join(MADE);
+        let write = || -> std::io::Result<()> {
+            let mut out = zstd::Encoder::new(std::io::BufWriter::new(std::fs::File::create(&path)?), 1)?;
+            serde_json::to_writer(&mut out, self)?;
+            out.finish()?.flush()
+        };
+        write().map_err(|e| Fault::io(&path, "write", &e).into())
+    }
+}
+
+/// Puts the files of an index beside, without copying them: tantivy never writes into a file that it has closed.
+fn link(index: &Path, beside: &Path) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(index)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        if name == MADE || name.as_encoded_bytes().starts_with(b".tantivy") {
+            continue;
+        }
+        let to = beside.join(&name);
+        if std::fs::hard_link(entry.path(), &to).is_err() {
+            std::fs::copy(entry.path(), &to)?;
+        }
+    }
     Ok(())
 }
 
-fn fill(corpus: &Corpus, dir: &Path, settings: Settings, report: Report<'_>, cancel: &Cancel) -> Result<()> {
-    let failed = |e: tantivy::TantivyError| tantivy_fault(dir, &e);
-    let (schema, fields) = schema::schema();
-    let index = tantivy::Index::create_in_dir(dir, schema).map_err(failed)?;
-    index.tokenizers().register(TOKENIZER, Terms::of_language(&corpus.manifest.language).analyzer());
-    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
-    let mut writer = index
-        .writer_with_num_threads::<TantivyDocument>(threads, threads * HEAP_PER_THREAD)
+fn clear(dir: &Path) -> Result<()> {
+    std::fs::remove_dir_all(dir)
+        .and_then(|()| std::fs::create_dir(dir))
+        .map_err(|e| Fault::io(dir, "empty", &e).into())
+}
+
+/// An index that is being filled.
+struct Filling<'a> {
+    entry: &'a Entry,
+    dir: &'a Path,
+    settings: Settings,
+    watch: &'a dyn Fn(Index),
+    report: Report<'a>,
+    cancel: &'a Cancel,
+}
+
+/// When what is there is first shown, and how often again: each time at twice the time.
+const FIRST_LOOK: Duration = Duration::from_millis(1000);
+/// With more segments than this, or more passages that are only marked as removed than this part of all, an index is
+/// made one segment again: it answers fastest, and its scores are then those of an index built anew.
+const MOST_SEGMENTS: usize = 6;
+const MOST_REMOVED: f64 = 0.05;
+
+impl Filling<'_> {
+    fn fill(&self, old: &Known) -> Result<Known> {
+        let dir = self.dir;
+        let failed = |e: tantivy::TantivyError| tantivy_fault(dir, &e);
+        let (schema, fields) = schema::schema();
+        let anew = old.documents() == 0;
+        let index = match anew {
+            true => tantivy::Index::create_in_dir(dir, schema),
+            false => tantivy::Index::open_in_dir(dir),
+        }
         .map_err(failed)?;
-    let total = corpus.documents.len() as u64;
-    for (done, document) in corpus.documents.iter().enumerate() {
-        cancel.check()?;
-        report(Progress { doing: format!("indexing {}", corpus.manifest.title), done: done as u64, total });
-        for passage in passages(document, settings.length) {
+        let language = &self.entry.manifest.language;
+        index.tokenizers().register(TOKENIZER, Terms::of_language(language).analyzer());
+        let threads = match anew {
+            true => std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS),
+            false => 1,
+        };
+        let heap = threads * HEAP_PER_THREAD;
+        let mut writer: IndexWriter = index.writer_with_num_threads(threads, heap).map_err(failed)?;
+        // Merged once, at the end: merging on the way does the same work several times.
+        writer.set_merge_policy(Box::new(NoMergePolicy));
+        let total = self.bytes()?;
+        let (started, mut next_look) = (Instant::now(), FIRST_LOOK);
+        let known = corpus::changes(self.entry, old, &mut |change, bytes| {
+            self.cancel.check()?;
+            self.tell((100 * bytes).checked_div(total).unwrap_or(0).min(99));
+            match change {
+                Changes::Remove(id) => {
+                    writer.delete_term(Term::from_field_text(fields.document, &id));
+                }
+                Changes::Add(document) => self.add(&writer, fields, &document).map_err(failed)?,
+            }
+            if anew && started.elapsed() >= next_look {
+                next_look *= 2;
+                writer.commit().map_err(failed)?;
+                (self.watch)(Index::open(dir, language, self.settings)?);
+            }
+            Ok(())
+        })?;
+        writer.commit().map_err(failed)?;
+        let segments = index.searchable_segment_metas().map_err(failed)?;
+        let (removed, all) = segments
+            .iter()
+            .fold((0, 0), |(removed, all), s| (removed + s.num_deleted_docs(), all + s.max_doc()));
+        let many = segments.len() > if anew { 1 } else { MOST_SEGMENTS };
+        if many || f64::from(removed) > MOST_REMOVED * f64::from(all) {
+            self.cancel.check()?;
+            let ids: Vec<_> = segments.iter().map(tantivy::index::SegmentMeta::id).collect();
+            writer.merge(&ids).wait().map_err(failed)?;
+        }
+        writer.garbage_collect_files().wait().map_err(failed)?;
+        writer.wait_merging_threads().map_err(failed)?;
+        self.tell(100);
+        Ok(known)
+    }
+
+    fn add(&self, writer: &IndexWriter, fields: Fields, document: &Document) -> tantivy::Result<()> {
+        for passage in passages(document, self.settings.length) {
             let mut entry = TantivyDocument::new();
             entry.add_text(fields.document, &document.id);
             entry.add_text(fields.title, &document.title);
@@ -123,23 +270,25 @@ fn fill(corpus: &Corpus, dir: &Path, settings: Settings, report: Report<'_>, can
             entry.add_u64(fields.number, passage.number as u64);
             entry.add_u64(fields.start, passage.range.start as u64);
             entry.add_u64(fields.end, passage.range.end as u64);
-            writer.add_document(entry).map_err(failed)?;
+            writer.add_document(entry)?;
         }
+        Ok(())
     }
-    writer.commit().map_err(failed)?;
-    // One segment answers fastest, and makes scores independent of how the threads shared the work.
-    let segments = index.searchable_segment_ids().map_err(failed)?;
-    if segments.len() > 1 {
-        cancel.check()?;
-        writer.merge(&segments).wait().map_err(failed)?;
+
+    fn tell(&self, percent: u64) {
+        let doing = format!("indexing {}", self.entry.manifest.title);
+        (self.report)(Progress { doing, done: percent, total: 100 });
     }
-    writer.wait_merging_threads().map_err(failed)?;
-    report(Progress { doing: format!("indexing {}", corpus.manifest.title), done: total, total });
-    Ok(())
+
+    /// How long the files of documents are together.
+    fn bytes(&self) -> Result<u64> {
+        let folder = &self.entry.folder;
+        Ok(folder.list()?.iter().map(|name| folder.size(name)).sum())
+    }
 }
 
-/// Indices of this corpus's earlier content. That they could not be removed harms nothing.
-fn remove_older(indices: &Path, keep: &Path, id: &str) {
+/// Indices of this corpus's earlier content, newest first.
+fn older(indices: &Path, keep: &Path, id: &str) -> Vec<PathBuf> {
     let old = |path: &PathBuf| {
         path != keep
             && path.file_name().and_then(|n| n.to_str()).and_then(|n| n.strip_prefix(id)).is_some_and(
@@ -149,9 +298,10 @@ fn remove_older(indices: &Path, keep: &Path, id: &str) {
                 },
             )
     };
-    for path in std::fs::read_dir(indices).into_iter().flatten().flatten().map(|e| e.path()).filter(old) {
-        let _ = std::fs::remove_dir_all(path);
-    }
+    let mut found: Vec<PathBuf> =
+        std::fs::read_dir(indices).into_iter().flatten().flatten().map(|e| e.path()).filter(old).collect();
+    found.sort_by_key(|path| std::cmp::Reverse(path.metadata().and_then(|m| m.modified()).ok()));
+    found
 }
 
 pub(super) fn tantivy_fault(path: &Path, error: &tantivy::TantivyError) -> Fault {

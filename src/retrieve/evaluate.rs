@@ -1,145 +1,221 @@
-//! How well the index finds what answers the test questions.
+//! How well an index finds what answers the questions: by the passages that hold the gold, and by what was judged of
+//! whole documents.
 
+use super::measures::{CUTS, Measures, measures};
 use super::search::{Hit, Index};
-use crate::corpus::{Corpus, Question, Split, shares_few_words};
+use crate::corpus::{Corpus, Question, Split, passages, shares_few_words};
 use crate::fault::Result;
 use crate::job::{Cancel, Progress, Report};
 use crate::text::Terms;
 use serde::Serialize;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
-/// The depth to which rankings are looked at.
-const DEPTH: usize = 10;
-/// The depths recall is given for.
-const CUTS: [usize; 4] = [1, 3, 5, 10];
+/// The depth to which rankings are looked at, as is usual for MAP.
+const DEPTH: usize = 1000;
+/// Passages looked at for a document each: long documents have many of theirs among the first.
+const PASSAGES: usize = 4;
 
-/// Figures of retrieval on a corpus's test questions.
+/// Figures of retrieval on a corpus.
 #[derive(Debug, Clone, Serialize)]
 pub struct Evaluation {
     /// The corpus's id.
     pub corpus: String,
     /// The digest of what was searched.
     pub corpus_digest: String,
-    /// Over every answerable test question; absent if there are none.
+    /// What is ranked.
+    pub unit: Unit,
+    /// Over every question that was measured; absent if there are none.
     pub all: Option<Figures>,
     /// Over those that share few words with their gold.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub few_shared_words: Option<Figures>,
     /// Over the others.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub more_shared_words: Option<Figures>,
+    /// What was ranked for each question, for others' tools.
+    #[serde(skip)]
+    pub runs: Vec<Run>,
 }
 
-/// Means over questions. A passage is relevant if it holds a gold quote, or the greater part of one.
+/// What is ranked, and by what it counts as relevant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Unit {
+    /// A passage that holds gold of a test question.
+    Passages,
+    /// A document that was judged; its score is that of its best passage.
+    Documents,
+}
+
+/// One question's ranking and what is relevant to it.
+#[derive(Debug, Clone)]
+pub struct Run {
+    /// The question's id.
+    pub question: String,
+    /// Names with scores, best first.
+    pub ranking: Vec<(String, f32)>,
+    /// Grades by name.
+    pub grades: BTreeMap<String, i32>,
+}
+
+/// Means over questions; [`Measures`] says what of.
 #[derive(Debug, Clone, Serialize)]
 pub struct Figures {
     /// How many questions.
     pub questions: usize,
-    /// For each depth k, the share of questions with a relevant passage among the first k hits.
+    /// For each depth k, the share of questions with something relevant among the first k.
     pub hit_at: Vec<(usize, f64)>,
-    /// For each depth k, the mean share of a question's relevant passages that are among the first k hits.
+    /// For each depth k, the mean share of what is relevant among the first k.
     pub recall_at: Vec<(usize, f64)>,
-    /// Mean reciprocal rank of the first relevant passage, 0 where it is not among the first ten.
+    /// Mean reciprocal rank of the first relevant one.
     pub mrr: f64,
-    /// Normalised discounted cumulative gain at 10, binary gains, discount log2(rank + 1)
-    /// (Järvelin and Kekäläinen, ACM TOIS 20(4), 2002).
+    /// Mean average precision.
+    pub map: f64,
+    /// Normalised discounted cumulative gain at 10.
     pub ndcg_at_10: f64,
 }
 
-struct Ranked {
-    /// Ranks, from 1, at which relevant passages stand, each gold quote counted once.
-    ranks: Vec<usize>,
-    relevant: usize,
-    few: bool,
-}
-
-/// Searches for every answerable test question.
+/// Searches for every question whose answer's place is known: the judged ones of the split `test` (or all, where no
+/// judged one is of that split) by document, or else the test questions with gold by passage.
 ///
 /// # Errors
-/// As [`Index::search`], and [`crate::fault::Error::Cancelled`] between questions.
+/// As [`Index::ranking`] and [`Corpus::document`], and [`crate::fault::Error::Cancelled`] between questions.
 pub fn evaluate(corpus: &Corpus, index: &Index, report: Report<'_>, cancel: &Cancel) -> Result<Evaluation> {
+    let unit = if corpus.judged.is_empty() { Unit::Passages } else { Unit::Documents };
     let terms = Terms::of_language(&corpus.manifest.language);
-    let questions: Vec<_> = corpus.split(Split::Test).filter(|q| q.is_answerable()).collect();
-    let mut ranked = Vec::with_capacity(questions.len());
-    for (n, question) in questions.iter().enumerate() {
+    let mut measured: Vec<(Measures, bool)> = Vec::new();
+    let mut runs = Vec::new();
+    let asked = asked(corpus, unit);
+    for (n, (id, question, gold)) in asked.iter().enumerate() {
         cancel.check()?;
-        report(Progress { doing: "searching".into(), done: n as u64, total: questions.len() as u64 });
-        let (ranks, relevant) = ranks(corpus, index, question)?;
-        ranked.push(Ranked { ranks, relevant, few: shares_few_words(question, &terms) });
+        report(Progress { doing: "searching".into(), done: n as u64, total: asked.len() as u64 });
+        let (ranking, grades) = match (unit, gold) {
+            (Unit::Passages, Some(gold)) => (by_passage(index, question)?, relevant(corpus, index, gold)?),
+            _ => (by_document(index, question)?, corpus.judged.of(id).cloned().unwrap_or_default()),
+        };
+        if let Some(figures) = measures(&ranking, &grades) {
+            measured.push((figures, gold.is_some_and(|q| shares_few_words(q, &terms))));
+            runs.push(Run { question: (*id).to_owned(), ranking, grades });
+        }
     }
-    let of = |keep: &dyn Fn(&&Ranked) -> bool| figures(&ranked.iter().filter(keep).collect::<Vec<_>>());
+    let of = |keep: &dyn Fn(bool) -> bool| {
+        means(&measured.iter().filter(|(_, few)| keep(*few)).map(|(m, _)| m).collect::<Vec<_>>())
+    };
+    let apart = unit == Unit::Passages;
     Ok(Evaluation {
         corpus: corpus.manifest.id.clone(),
         corpus_digest: corpus.digest.clone(),
+        unit,
         all: of(&|_| true),
-        few_shared_words: of(&|r| r.few),
-        more_shared_words: of(&|r| !r.few),
+        few_shared_words: of(&|few| few && apart),
+        more_shared_words: of(&|few| !few && apart),
+        runs,
     })
 }
 
-fn ranks(corpus: &Corpus, index: &Index, question: &Question) -> Result<(Vec<usize>, usize)> {
-    let hits = index.search(&question.question, DEPTH)?;
-    let golds = golds(corpus, question);
-    let mut ranks = Vec::new();
-    let mut found = vec![false; golds.len()];
-    for hit in &hits {
-        let mut counts = false;
-        for (n, (document, range)) in golds.iter().enumerate() {
-            if !found[n] && hit.document == *document && holds(hit.range, range) {
-                found[n] = true;
-                counts = true;
-            }
-        }
-        if counts {
-            ranks.push(hit.rank);
-        }
+/// Id and text of what is asked, and the question with its gold where it has any.
+fn asked(corpus: &Corpus, unit: Unit) -> Vec<(&str, &str, Option<&Question>)> {
+    if unit == Unit::Passages {
+        let with_gold = corpus.split(Split::Test).filter(|q| !q.gold.is_empty());
+        return with_gold.map(|q| (q.id.as_str(), q.question.as_str(), Some(q))).collect();
     }
-    let missing = found.iter().filter(|f| !**f).count();
-    Ok((ranks.clone(), ranks.len() + missing))
+    let all: HashMap<&str, (&str, Split)> = (corpus.queries.iter().map(|q| (q.id.as_str(), &q.question, q.split)))
+        .chain(corpus.questions.iter().map(|q| (q.id.as_str(), &q.question, q.split)))
+        .map(|(id, question, split)| (id, (question.as_str(), split)))
+        .collect();
+    let judged: Vec<_> = corpus.judged.iter().filter_map(|(id, _)| Some((id, *all.get(id)?))).collect();
+    let tested = judged.iter().any(|(_, (_, split))| *split == Split::Test);
+    judged
+        .into_iter()
+        .filter(|(_, (_, split))| !tested || *split == Split::Test)
+        .map(|(id, (question, _))| (id, question, None))
+        .collect()
 }
 
-/// Whether a passage is relevant to a question: it holds a gold quote, or the greater part of one.
-pub fn is_relevant(corpus: &Corpus, question: &Question, hit: &Hit) -> bool {
-    let golds = golds(corpus, question);
-    golds.iter().any(|(document, range)| hit.document == *document && holds(hit.range, range))
+fn by_passage(index: &Index, question: &str) -> Result<Vec<(String, f32)>> {
+    let ranking = index.ranking(question, DEPTH)?;
+    Ok(ranking.into_iter().map(|(document, number, score)| (name(&document, number), score)).collect())
+}
+
+fn by_document(index: &Index, question: &str) -> Result<Vec<(String, f32)>> {
+    let mut best: HashMap<String, f32> = HashMap::new();
+    for (document, _, score) in index.ranking(question, DEPTH * PASSAGES)? {
+        // They come best first.
+        best.entry(document).or_insert(score);
+    }
+    let mut ranking: Vec<_> = best.into_iter().collect();
+    ranking.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| b.0.cmp(&a.0)));
+    ranking.truncate(DEPTH);
+    Ok(ranking)
+}
+
+/// The name of a passage among those that are ranked.
+fn name(document: &str, number: usize) -> String {
+    format!("{document}#{number}")
+}
+
+/// The passages that are relevant to a question, as the index cut them.
+fn relevant(corpus: &Corpus, index: &Index, question: &Question) -> Result<BTreeMap<String, i32>> {
+    let mut found = BTreeMap::new();
+    let golds = golds(corpus, question)?;
+    for (id, _) in &golds {
+        let Some(document) = corpus.document(id)? else { continue };
+        for passage in passages(&document, index.settings().length) {
+            let range = (passage.range.start, passage.range.end);
+            if golds.iter().any(|(other, quote)| other == id && holds(range, quote)) {
+                found.insert(name(id, passage.number), 1);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Whether a passage is relevant to a question: it holds a gold quote, or the greater part of one, or lies by its
+/// greater part within one.
+///
+/// # Errors
+/// As [`Corpus::document`].
+pub fn is_relevant(corpus: &Corpus, question: &Question, hit: &Hit) -> Result<bool> {
+    if !question.gold.iter().any(|g| g.document == hit.document) {
+        return Ok(false);
+    }
+    let golds = golds(corpus, question)?;
+    Ok(golds.iter().any(|(document, range)| hit.document == *document && holds(hit.range, range)))
 }
 
 /// Where the gold quotes of a question stand: the document, and the bytes of its text.
-fn golds<'a>(corpus: &Corpus, question: &'a Question) -> Vec<(&'a str, Range<usize>)> {
+fn golds<'a>(corpus: &Corpus, question: &'a Question) -> Result<Vec<(&'a str, Range<usize>)>> {
     let mut found = Vec::new();
     for gold in &question.gold {
-        if let Some(start) = corpus.document(&gold.document).and_then(|d| d.text.find(&gold.quote)) {
+        if let Some(start) = corpus.document(&gold.document)?.and_then(|d| d.text.find(&gold.quote)) {
             found.push((gold.document.as_str(), start..start + gold.quote.len()));
         }
     }
-    found
+    Ok(found)
 }
 
 fn holds(passage: (usize, usize), quote: &Range<usize>) -> bool {
     let shared = passage.1.min(quote.end).saturating_sub(passage.0.max(quote.start));
-    2 * shared > quote.len()
+    2 * shared > quote.len().min(passage.1.saturating_sub(passage.0))
 }
 
-#[allow(clippy::cast_precision_loss)] // Counts of questions and ranks up to ten.
-fn figures(ranked: &[&Ranked]) -> Option<Figures> {
-    if ranked.is_empty() {
+#[allow(clippy::cast_precision_loss)] // Counts of questions.
+fn means(measured: &[&Measures]) -> Option<Figures> {
+    if measured.is_empty() {
         return None;
     }
-    let n = ranked.len() as f64;
-    let mean = |f: &dyn Fn(&Ranked) -> f64| ranked.iter().map(|r| f(r)).sum::<f64>() / n;
-    let within = |r: &Ranked, k: usize| r.ranks.iter().filter(|rank| **rank <= k).count();
-    let gain = |ranks: &mut dyn Iterator<Item = usize>| {
-        ranks.map(|rank| 1.0 / (rank as f64 + 1.0).log2()).sum::<f64>()
+    let mean = |f: &dyn Fn(&Measures) -> f64| measured.iter().map(|m| f(m)).sum::<f64>() / measured.len() as f64;
+    let at = |f: &dyn Fn(&Measures, usize) -> f64| {
+        CUTS.iter().enumerate().map(|(n, &k)| (k, mean(&|m| f(m, n)))).collect()
     };
     Some(Figures {
-        questions: ranked.len(),
-        hit_at: CUTS.iter().map(|&k| (k, mean(&|r| f64::from(u8::from(within(r, k) > 0))))).collect(),
-        recall_at: CUTS
-            .iter()
-            .map(|&k| (k, mean(&|r| within(r, k) as f64 / r.relevant.max(1) as f64)))
-            .collect(),
-        mrr: mean(&|r| r.ranks.first().map_or(0.0, |rank| 1.0 / *rank as f64)),
-        ndcg_at_10: mean(&|r| {
-            gain(&mut r.ranks.iter().copied()) / gain(&mut (1..=r.relevant.clamp(1, DEPTH)))
-        }),
+        questions: measured.len(),
+        hit_at: at(&|m, n| m.hit_at[n].1),
+        recall_at: at(&|m, n| m.recall_at[n].1),
+        mrr: mean(&|m| m.reciprocal_rank),
+        map: mean(&|m| m.average_precision),
+        ndcg_at_10: mean(&|m| m.ndcg_at_10),
     })
 }
 
@@ -147,27 +223,15 @@ fn figures(ranked: &[&Ranked]) -> Option<Figures> {
 mod tests {
     use super::*;
 
-    fn close(a: f64, b: f64) {
-        assert!((a - b).abs() < 1e-12, "{a} is not {b}");
-    }
-
-    #[test]
-    fn figures_follow_their_definitions() {
-        let first = Ranked { ranks: vec![2, 4], relevant: 2, few: false };
-        let second = Ranked { ranks: vec![], relevant: 1, few: false };
-        let f = figures(&[&first, &second]).expect("two questions");
-        close(f.mrr, 0.25);
-        close(f.hit_at[0].1, 0.0);
-        close(f.hit_at[1].1, 0.5);
-        close(f.recall_at[1].1, 0.25);
-        close(f.recall_at[2].1, 0.5);
-        // DCG = 1/log2(3) + 1/log2(5); ideal = 1/log2(2) + 1/log2(3).
-        let ndcg = (1.0 / 3f64.log2() + 1.0 / 5f64.log2()) / (1.0 + 1.0 / 3f64.log2());
-        close(f.ndcg_at_10, ndcg / 2.0);
-    }
-
     #[test]
     fn no_questions_give_no_figures() {
-        assert!(figures(&[]).is_none());
+        assert!(means(&[]).is_none());
+    }
+
+    #[test]
+    fn a_passage_within_a_long_quote_holds_it_and_one_that_only_touches_it_does_not() {
+        assert!(holds((10, 20), &(0..100)));
+        assert!(holds((0, 100), &(90..100)));
+        assert!(!holds((0, 100), &(95..200)));
     }
 }

@@ -1,6 +1,6 @@
 //! From a question to hits.
 
-use super::build::tantivy_fault;
+use super::build::{Settings, tantivy_fault};
 use super::schema::{self, Fields, TOKENIZER};
 use crate::fault::{Fault, Result};
 use crate::text::Terms;
@@ -63,10 +63,11 @@ pub struct Index {
     reader: IndexReader,
     fields: Fields,
     terms: Terms,
+    settings: Settings,
 }
 
 impl Index {
-    pub(super) fn open(path: &Path, language: &str) -> Result<Self, Fault> {
+    pub(super) fn open(path: &Path, language: &str, settings: Settings) -> Result<Self, Fault> {
         let failed = |e: tantivy::TantivyError| tantivy_fault(path, &e);
         let index = tantivy::Index::open_in_dir(path).map_err(failed)?;
         let (expected, fields) = schema::schema();
@@ -78,12 +79,17 @@ impl Index {
         let terms = Terms::of_language(language);
         index.tokenizers().register(TOKENIZER, terms.analyzer());
         let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into().map_err(failed)?;
-        Ok(Self { path: path.to_owned(), reader, fields, terms })
+        Ok(Self { path: path.to_owned(), reader, fields, terms, settings })
     }
 
     /// The folder it lies in.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// How its passages were cut.
+    pub fn settings(&self) -> Settings {
+        self.settings
     }
 
     /// How many passages it holds.
@@ -102,21 +108,9 @@ impl Index {
         if asked.is_empty() || k == 0 {
             return Ok(Vec::new());
         }
-        let clauses: Vec<(Occur, Box<dyn Query>)> = asked
-            .iter()
-            .map(|term| {
-                let fields = vec![
-                    self.clause(self.fields.text, term, 1.0),
-                    self.clause(self.fields.title, term, TITLE_BOOST),
-                    self.clause(self.fields.section, term, SECTION_BOOST),
-                ];
-                let best: Box<dyn Query> = Box::new(DisjunctionMaxQuery::with_tie_breaker(fields, TIE));
-                (Occur::Should, best)
-            })
-            .collect();
         let searcher = self.reader.searcher();
         let collector = TopDocs::with_limit(k.saturating_add(MARGIN)).order_by_score();
-        let found = searcher.search(&BooleanQuery::new(clauses), &collector).map_err(failed)?;
+        let found = searcher.search(&self.query(&asked), &collector).map_err(failed)?;
         let mut hits = Vec::with_capacity(found.len());
         for (score, address) in found {
             let stored: TantivyDocument = searcher.doc(address).map_err(failed)?;
@@ -132,11 +126,50 @@ impl Index {
         Ok(hits)
     }
 
+    /// The `k` best passages as document, number and score, best first, without their text: for measuring.
+    ///
+    /// # Errors
+    /// A [`Fault`] if the index is damaged.
+    pub fn ranking(&self, question: &str, k: usize) -> Result<Vec<(String, usize, f32)>> {
+        let failed = |e: tantivy::TantivyError| tantivy_fault(&self.path, &e);
+        let asked = self.asked(question);
+        if asked.is_empty() || k == 0 {
+            return Ok(Vec::new());
+        }
+        let searcher = self.reader.searcher();
+        let collector = TopDocs::with_limit(k).order_by_score();
+        let found = searcher.search(&self.query(&asked), &collector).map_err(failed)?;
+        let mut ranking = Vec::with_capacity(found.len());
+        for (score, address) in found {
+            let stored: TantivyDocument = searcher.doc(address).map_err(failed)?;
+            let document = stored.get_first(self.fields.document).and_then(|v| v.as_str()).unwrap_or_default();
+            let number = stored.get_first(self.fields.number).and_then(|v| v.as_u64()).unwrap_or_default();
+            ranking.push((document.to_owned(), usize::try_from(number).unwrap_or(usize::MAX), score));
+        }
+        Ok(ranking)
+    }
+
     /// The terms a question is searched by: without stop words, unless it has nothing else.
     fn asked(&self, question: &str) -> HashSet<String> {
         let all = self.terms.of(question);
         let content: HashSet<_> = all.iter().filter(|t| !t.is_stop_word).map(|t| t.term.clone()).collect();
         if content.is_empty() { all.into_iter().map(|t| t.term).collect() } else { content }
+    }
+
+    fn query(&self, asked: &HashSet<String>) -> BooleanQuery {
+        let clauses: Vec<(Occur, Box<dyn Query>)> = asked
+            .iter()
+            .map(|term| {
+                let fields = vec![
+                    self.clause(self.fields.text, term, 1.0),
+                    self.clause(self.fields.title, term, TITLE_BOOST),
+                    self.clause(self.fields.section, term, SECTION_BOOST),
+                ];
+                let best: Box<dyn Query> = Box::new(DisjunctionMaxQuery::with_tie_breaker(fields, TIE));
+                (Occur::Should, best)
+            })
+            .collect();
+        BooleanQuery::new(clauses)
     }
 
     fn clause(&self, field: Field, term: &str, boost: f32) -> Box<dyn Query> {
@@ -184,7 +217,7 @@ impl std::fmt::Debug for Index {
 
 #[cfg(test)]
 mod tests {
-    use super::super::build::{Settings, open_or_build};
+    use super::super::build::open_or_build;
     use super::*;
     use crate::corpus::Catalog;
     use crate::job::{Cancel, SILENT};

@@ -90,19 +90,19 @@ pub(super) struct Run<'a> {
 }
 
 impl Asked {
-    pub(super) fn new(corpus: &Corpus, question: &Question, hits: Vec<Hit>) -> Self {
+    pub(super) fn new(corpus: &Corpus, question: &Question, hits: Vec<Hit>) -> Result<Self> {
         let mut hasher = blake3::Hasher::new();
         hasher.update(question.question.as_bytes());
         for hit in &hits {
             let place = format!("\0{}\0{}\0{}\0", hit.document, hit.passage, hit.heading());
             hasher.update(place.as_bytes()).update(hit.text.as_bytes());
         }
-        Self {
-            gold: hits.iter().map(|hit| is_relevant(corpus, question, hit)).collect(),
+        Ok(Self {
+            gold: hits.iter().map(|hit| is_relevant(corpus, question, hit)).collect::<Result<_>>()?,
             digest: hasher.finalize().to_hex()[..16].to_owned(),
             question: question.clone(),
             hits,
-        }
+        })
     }
 }
 

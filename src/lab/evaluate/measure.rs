@@ -226,6 +226,7 @@ mod tests {
                 .map(|d| Gold { document: d.into(), quote: "Crystals of urate.".into() })
                 .into_iter()
                 .collect(),
+            open: false,
         }
     }
 

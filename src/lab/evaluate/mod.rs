@@ -256,7 +256,7 @@ impl Lab {
             cancel.check()?;
             report(Progress { doing: "searching".into(), done: n as u64, total: questions.len() as u64 });
             let hits = index.search(&question.question, self.settings.retrieval.k)?;
-            asked.push(Asked::new(&corpus, question, hits));
+            asked.push(Asked::new(&corpus, question, hits)?);
         }
         Ok(Subject { entry: entry.clone(), digest: corpus.digest, asked })
     }
