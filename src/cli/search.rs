@@ -3,8 +3,10 @@
 use super::out::{self, Bar};
 use crate::job::interrupt::interruptible;
 use crate::lab::Lab;
+use crate::retrieve::Index;
 use crate::text::one_line;
 use serde_json::json;
+use std::cell::Cell;
 use std::fmt::Write;
 
 /// What to search for.
@@ -25,11 +27,27 @@ pub(super) struct Args {
 
 pub(super) fn run(lab: &Lab, args: &Args) -> anyhow::Result<()> {
     let corpus = lab.corpus(args.corpus.as_deref())?;
+    let k = args.k.map_or(lab.settings.retrieval.k, usize::from);
     let index = {
         let bar = Bar::new();
-        lab.index(&corpus, &|p| bar.show(&p), &interruptible()).map_err(out::stopped(out::INDEX_AGAIN))?
+        // A large corpus takes a while to index: what is found in the part that is done is told meanwhile, once.
+        let told = Cell::new(false);
+        let watch = |part: Index| {
+            if let Ok(Some(best)) = part.search(&args.question, 1).map(|hits| hits.into_iter().next())
+                && !told.replace(true)
+            {
+                out::remark(&format!(
+                    "so far, among {} passages: {} · {}",
+                    part.passages(),
+                    best.heading(),
+                    best.text.chars().take(200).collect::<String>()
+                ));
+            }
+        };
+        lab.index_watched(&corpus, &watch, &|p| bar.show(&p), &interruptible())
+            .map_err(out::stopped(out::INDEX_AGAIN))?
     };
-    let hits = index.search(&args.question, args.k.map_or(lab.settings.retrieval.k, usize::from))?;
+    let hits = index.search(&args.question, k)?;
     if args.json {
         return out::json(&json!({ "question": args.question, "corpus": corpus.manifest.id, "hits": hits }));
     }

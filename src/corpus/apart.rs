@@ -133,14 +133,20 @@ impl Apart {
                     found(self.quotes[*number].0, Why::Quote);
                 }
             }
-            let mut candidates = self.quote_texts.alike(&own, SAME_QUOTE);
-            candidates.extend(self.quote_texts.within(&own));
-            for number in candidates {
-                let other = &self.quote_texts.texts[number];
-                let many = own.terms.len().min(other.terms.len()) >= FEWEST_TERMS;
-                if own.holds(other) || other.holds(&own) || many && own.shared(other) >= SAME_QUOTE {
+            // Three ways to be the same text, each looked for where it can be.
+            let texts = &self.quote_texts;
+            for number in texts.alike(&own, SAME_QUOTE) {
+                let other = &texts.texts[number];
+                let few = own.terms.len().min(other.terms.len()) < FEWEST_TERMS;
+                if !few && own.shared(other) >= SAME_QUOTE {
                     found(self.quotes[number].0, Why::Quote);
                 }
+            }
+            for number in texts.within(&own).into_iter().filter(|n| own.holds(&texts.texts[*n])) {
+                found(self.quotes[number].0, Why::Quote);
+            }
+            for number in texts.around(&own).into_iter().filter(|n| texts.texts[*n].holds(&own)) {
+                found(self.quotes[number].0, Why::Quote);
             }
         }
         let answer = self.seen.plain(&question.answer);
@@ -178,24 +184,35 @@ impl Index {
         index
     }
 
-    /// Every text that may share `part` of all terms with this one, or hold it: who does has one of the few rarest of
-    /// its terms. All of them, where it has no terms.
+    /// Every text that may share `part` of all terms with this one: who does has one of the few rarest of its terms, and
+    /// about as many.
     #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)] // Counts of terms.
     fn alike(&self, text: &Plain, part: f64) -> BTreeSet<usize> {
-        if text.terms.is_empty() {
-            return (0..self.texts.len()).collect();
-        }
         let mut rare: Vec<_> = text.terms.iter().map(|t| self.by_term.get(t)).collect();
         rare.sort_by_key(|found| found.map_or(0, Vec::len));
         let needed = (part * rare.len() as f64).floor() as usize;
         let few = rare.len() - needed.min(rare.len()) + 1;
-        rare.into_iter().take(few).flatten().flatten().copied().collect()
+        let long = |n: &usize| {
+            let (a, b) = (self.texts[*n].terms.len() as f64, text.terms.len() as f64);
+            a.min(b) >= part * a.max(b)
+        };
+        rare.into_iter().take(few).flatten().flatten().copied().filter(long).collect()
+    }
+
+    /// Every text that this one may stand within: all, where it has no terms.
+    fn around(&self, text: &Plain) -> Vec<usize> {
+        let long = |n: &usize| self.texts[*n].words.len() >= text.words.len();
+        match text.terms.iter().map(|t| self.by_term.get(t)).min_by_key(|found| found.map_or(0, Vec::len)) {
+            Some(found) => found.into_iter().flatten().copied().filter(long).collect(),
+            None => (0..self.texts.len()).filter(long).collect(),
+        }
     }
 
     /// Every text that may stand within this one.
     fn within(&self, text: &Plain) -> BTreeSet<usize> {
         let by_term = text.terms.iter().filter_map(|t| self.by_rarest.get(t)).flatten();
-        by_term.chain(&self.bare).copied().collect()
+        let short = |n: &usize| self.texts[*n].words.len() <= text.words.len();
+        by_term.chain(&self.bare).copied().filter(short).collect()
     }
 }
 

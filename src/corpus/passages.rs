@@ -1,7 +1,7 @@
 //! Cuts documents into passages: runs of whole sentences of one section, what is indexed and retrieved.
 
 use super::Document;
-use crate::text::{sentences, words};
+use crate::text::{sentences, word_count, words};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
@@ -83,11 +83,12 @@ struct Piece {
 fn pieces(text: &str, most_words: usize) -> Vec<Piece> {
     let mut pieces = Vec::new();
     for sentence in sentences(text) {
-        let found = words(&text[sentence.clone()]);
-        if sentence.len() <= MOST_BYTES && found.len() <= 2 * most_words {
-            pieces.push(Piece { words: found.len().max(1), range: sentence });
+        let count = word_count(&text[sentence.clone()]);
+        if sentence.len() <= MOST_BYTES && count <= 2 * most_words {
+            pieces.push(Piece { words: count.max(1), range: sentence });
             continue;
         }
+        let found = words(&text[sentence.clone()]);
         let (mut start, mut count) = (sentence.start, 0);
         for word in found {
             let end = sentence.start + word.range.end;

@@ -101,6 +101,20 @@ impl Lab {
         retrieve::open_or_build(corpus, &self.paths.indices(), self.retrieval(), report, cancel)
     }
 
+    /// As [`Lab::index`]; while it is being built, `watch` is given what is there so far.
+    ///
+    /// # Errors
+    /// As [`retrieve::open_or_watch`].
+    pub fn index_watched(
+        &self,
+        corpus: &Entry,
+        watch: &dyn Fn(Index),
+        report: Report<'_>,
+        cancel: &Cancel,
+    ) -> Result<Index> {
+        retrieve::open_or_watch(corpus, &self.paths.indices(), self.retrieval(), watch, report, cancel)
+    }
+
     /// Asks both contenders, and keeps the trial before it is returned.
     ///
     /// # Errors

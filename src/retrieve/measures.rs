@@ -60,3 +60,46 @@ pub fn measures(ranking: &[(String, f32)], grades: &BTreeMap<String, i32>) -> Op
 fn discounted(gains: &[i32]) -> f64 {
     gains.iter().take(DEPTH).enumerate().map(|(n, g)| f64::from(*g) / (n as f64 + 2.0).log2()).sum()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::Deserialize;
+
+    #[derive(Deserialize)]
+    struct Case {
+        ranking: Vec<(String, f32)>,
+        grades: BTreeMap<String, i32>,
+        figures: Option<Told>,
+    }
+
+    /// What trec_eval says, as `tests/reference/retrieval.py` wrote it.
+    #[derive(Deserialize)]
+    struct Told {
+        hit_at: Vec<(usize, f64)>,
+        recall_at: Vec<(usize, f64)>,
+        reciprocal_rank: f64,
+        average_precision: f64,
+        ndcg_at_10: f64,
+    }
+
+    #[test]
+    fn figures_are_those_of_trec_eval() {
+        let cases: Vec<Case> =
+            serde_json::from_str(include_str!("../../tests/data/retrieval.json")).expect("cases");
+        assert!(cases.iter().any(|c| c.figures.is_none()) && cases.len() > 50);
+        let close = |a: f64, b: f64| assert!((a - b).abs() < 1e-6, "{a} is not {b}");
+        for case in cases {
+            let found = measures(&case.ranking, &case.grades);
+            assert_eq!(found.is_some(), case.figures.is_some());
+            let (Some(found), Some(told)) = (found, case.figures) else { continue };
+            for (a, b) in found.hit_at.iter().zip(&told.hit_at).chain(found.recall_at.iter().zip(&told.recall_at)) {
+                assert_eq!(a.0, b.0);
+                close(a.1, b.1);
+            }
+            close(found.reciprocal_rank, told.reciprocal_rank);
+            close(found.average_precision, told.average_precision);
+            close(found.ndcg_at_10, told.ndcg_at_10);
+        }
+    }
+}

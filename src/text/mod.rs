@@ -1,6 +1,7 @@
 //! Text as such: what of it may be shown, its sentences, its words. Knows nothing of corpora, models or the
 //! terminal; every range is in bytes of the text that was given, on character boundaries.
 
+mod bounds;
 mod json;
 mod sentences;
 mod terms;
@@ -11,4 +12,4 @@ pub use json::{json, json_line};
 pub use sentences::sentences;
 pub use terms::{Term, Terms};
 pub use visible::{Cluster, clusters, one_line, quoted, visible};
-pub use words::{Word, fold, is_stop_word, words};
+pub use words::{Word, fold, is_stop_word, word_count, words};

@@ -3,8 +3,8 @@
 //! Unicode's own rules (UAX #29), mended in two places where they are known to cut too often: after an
 //! abbreviation, and after the initial of a name.
 
+use super::bounds::segments;
 use std::ops::Range;
-use unicode_segmentation::UnicodeSegmentation;
 
 /// Abbreviations after which a sentence goes on, in lower case, without their last full stop.
 const ABBREVIATIONS: [&str; 38] = [
@@ -21,7 +21,7 @@ pub fn sentences(text: &str) -> Vec<Range<usize>> {
         // Same length in bytes, so the ranges hold for the original.
         let flat = text[paragraph.clone()].replace(['\n', '\r'], " ");
         let mut start: Option<usize> = None;
-        for (offset, segment) in flat.split_sentence_bound_indices() {
+        for (offset, segment) in segments(&flat) {
             let begin = *start.get_or_insert(offset);
             let end = offset + segment.len();
             let so_far = flat[begin..end].trim_end();
@@ -49,7 +49,7 @@ fn goes_on(so_far: &str, rest: &str) -> bool {
     initial
         || ABBREVIATIONS
             .iter()
-            .any(|a| *a == lower || (*a == "et al" && before.to_lowercase().ends_with(" et al")))
+            .any(|a| *a == lower || (*a == "et al" && lower == "al" && before.to_lowercase().ends_with(" et al")))
 }
 
 fn push_trimmed(text: &str, range: Range<usize>, into: &mut Vec<Range<usize>>) {

@@ -23,6 +23,25 @@ pub fn words(text: &str) -> Vec<Word> {
         .collect()
 }
 
+/// How many [`words`] a text has, without making them.
+pub fn word_count(text: &str) -> usize {
+    // No word goes over a space, and most tokens are one plain word with marks around it.
+    text.split_ascii_whitespace()
+        .map(|token| {
+            let bytes = token.as_bytes();
+            if !token.is_ascii() {
+                return token.unicode_words().count();
+            }
+            let Some(first) = bytes.iter().position(u8::is_ascii_alphanumeric) else { return 0 };
+            let last = bytes.iter().rposition(u8::is_ascii_alphanumeric).unwrap_or(first);
+            match bytes[first..=last].iter().all(u8::is_ascii_alphanumeric) {
+                true => 1,
+                false => token.unicode_words().count(),
+            }
+        })
+        .sum()
+}
+
 /// Lower case, without accents and compatibility forms, so that "Café" and "cafe" compare equal.
 pub fn fold(word: &str) -> String {
     if word.is_ascii() {
@@ -56,6 +75,13 @@ mod tests {
         assert!(found.contains(&("3.5".to_owned(), "3.5".to_owned())));
         assert_eq!(found[0], ("The".to_owned(), "the".to_owned()));
         assert!(found[1].1.starts_with("cafe"));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn words_are_counted_as_they_are_found(text in "([a-zA-Z0-9 '.,:_\\n-]|[éß東\u{301}\u{200d}]){0,60}|\\p{Any}{0,40}") {
+            proptest::prop_assert_eq!(word_count(&text), words(&text).len());
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Importing for tests.
 
 use juxta::corpus::import::{self, Imported, Request, Wrong};
-use juxta::corpus::{Catalog, Corpus, Document, Entry};
+use juxta::corpus::{Catalog, Corpus, Document};
 use juxta::fault::{Error, Fault};
 use juxta::job::{Cancel, SILENT};
 use std::path::{Path, PathBuf};
@@ -26,7 +26,6 @@ pub fn data(name: &str) -> Option<PathBuf> {
 pub struct Added {
     pub dir: tempfile::TempDir,
     pub imported: Imported,
-    pub entry: Entry,
     pub corpus: Corpus,
 }
 
@@ -49,7 +48,7 @@ pub fn add_asked(asked: &Request) -> Added {
     assert_eq!(corpus.documents.len(), imported.documents);
     assert_eq!(corpus.questions.len(), imported.questions.iter().sum::<usize>());
     assert_eq!(corpus.queries.len(), imported.queries);
-    Added { dir, imported, entry, corpus }
+    Added { dir, imported, corpus }
 }
 
 #[track_caller]

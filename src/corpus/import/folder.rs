@@ -3,7 +3,7 @@
 use super::found::Wrong;
 use super::sink::{LONGEST_TEXT, New, Sink, one_line};
 use super::source::Source;
-use super::text::decoded;
+use super::text::{decoded, decoded_head};
 use super::{Reader, docx, html, pdf};
 use crate::corpus::Document;
 use crate::fault::{Error, Fault, Result};
@@ -38,7 +38,7 @@ pub(super) fn form(file: &Source, head: &[u8]) -> Option<Form> {
     if ending == "docx" {
         return Some(Form::Docx);
     }
-    let text = decoded(head).or_else(|| decoded(&head[..head.len().saturating_sub(4)]))?;
+    let text = decoded_head(head)?;
     let start = text.trim_start().get(..64).unwrap_or(text.trim_start()).to_ascii_lowercase();
     if matches!(ending.as_str(), "html" | "htm" | "xhtml")
         || start.starts_with("<!doctype html")

@@ -197,6 +197,9 @@ impl Reader for PubMedQa {
     }
 }
 
+/// A part of an abstract with fewer words is no gold, if there is another.
+const TELLING: usize = 12;
+
 fn one(pmid: &str, value: &Value, split: Option<Split>, place: &str, sink: &mut Sink<'_>) -> Result<()> {
     let labels = list(value, "LABELS");
     let mut new = New { id: pmid.to_owned(), title: format!("PubMed {pmid}"), ..New::default() };
@@ -210,12 +213,15 @@ fn one(pmid: &str, value: &Value, split: Option<Split>, place: &str, sink: &mut 
         let heading = labels.get(n).and_then(Value::as_str).map(|l| capital(&l.to_lowercase()));
         new.sections.push(Section { heading, range: start..new.text.len() });
     }
-    let gold: Vec<Gold> = new
-        .sections
-        .iter()
-        .map(|s| Gold { document: pmid.to_owned(), quote: new.text[s.range.clone()].to_owned() })
-        .filter(|g| !g.quote.trim().is_empty())
-        .collect();
+    let quotes: Vec<&str> = new.sections.iter().map(|s| &new.text[s.range.clone()]).collect();
+    // "A cohort study." stands in many abstracts, and answers nothing.
+    let telling = |quote: &&&str| crate::text::word_count(quote) >= TELLING;
+    let mut gold: Vec<&str> = quotes.iter().filter(telling).copied().collect();
+    if gold.is_empty() {
+        gold.extend(quotes.iter().filter(|q| !q.trim().is_empty()).max_by_key(|q| q.len()));
+    }
+    let gold: Vec<Gold> =
+        gold.into_iter().map(|quote| Gold { document: pmid.to_owned(), quote: quote.to_owned() }).collect();
     if !sink.document(new, place)? {
         return Ok(());
     }

@@ -81,12 +81,12 @@ fn page(text: &str, place: &str) -> Result<Page, Fault> {
                 into = name(&tag);
                 text_of.clear();
                 match into.as_str() {
-                    "Document" => {
-                        page.id = attribute(&tag, "id");
-                        page.source = attribute(&tag, "source");
+                    "document" | "doc" | "diseasefile" => {
+                        page.id = first(&tag, &["id", "docid", "fid"]);
+                        page.source = first(&tag, &["source", "corpus"]);
                     }
-                    "QAPair" => pair = Pair::default(),
-                    "Question" => pair.id = attribute(&tag, "qid"),
+                    "qapair" | "pair" => pair = Pair::default(),
+                    "question" => pair.id = attribute(&tag, "qid"),
                     _ => {}
                 }
             }
@@ -96,9 +96,9 @@ fn page(text: &str, place: &str) -> Result<Page, Fault> {
             Event::End(_) => {
                 depth = depth.saturating_sub(1);
                 match into.as_str() {
-                    "Focus" => page.focus = super::sink::one_line(&text_of),
-                    "Question" => pair.question = text_of.clone(),
-                    "Answer" => {
+                    "focus" | "doctitle-focus" => page.focus = super::sink::one_line(&text_of),
+                    "question" => pair.question = text_of.clone(),
+                    "answer" => {
                         pair.answer = paragraphs(&text_of);
                         page.pairs.push(std::mem::take(&mut pair));
                     }
@@ -106,7 +106,7 @@ fn page(text: &str, place: &str) -> Result<Page, Fault> {
                 }
                 into.clear();
             }
-            Event::Empty(tag) if name(&tag) == "Answer" => page.pairs.push(std::mem::take(&mut pair)),
+            Event::Empty(tag) if name(&tag) == "answer" => page.pairs.push(std::mem::take(&mut pair)),
             Event::Eof if depth > 0 => return Err(wrong(&xml, "the end within an element".into())),
             Event::Eof => return Ok(page),
             _ => {}
@@ -114,8 +114,13 @@ fn page(text: &str, place: &str) -> Result<Page, Fault> {
     }
 }
 
+/// In small letters: a few files have other names for the same, in another case.
 fn name(tag: &BytesStart<'_>) -> String {
-    tag.name().as_ref().to_owned()
+    tag.name().as_ref().to_ascii_lowercase()
+}
+
+fn first(tag: &BytesStart<'_>, keys: &[&str]) -> String {
+    keys.iter().map(|key| attribute(tag, key)).find(|value| !value.is_empty()).unwrap_or_default()
 }
 
 fn attribute(tag: &BytesStart<'_>, key: &str) -> String {

@@ -27,8 +27,6 @@ mod tatqa;
 mod text;
 mod wikipedia;
 
-#[cfg(test)]
-mod tests;
 
 pub use edit::{Edited, put, remove_corpus, remove_documents};
 pub use found::{Tally, Wrong};
@@ -44,6 +42,7 @@ use recognise::Is;
 use serde::{Deserialize, Serialize};
 use sink::{Asked, Settled, Sink, json_lines};
 use source::{Meter, Source};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// What is known of how a corpus was made, beside it in its folder.
@@ -375,8 +374,8 @@ fn gather(
     cancel: &Cancel,
 ) -> Result<(Settled, Vec<(Format, usize)>)> {
     let mut found = Found::default();
-    let mut files: Vec<(Source, Is)> = Vec::new();
-    for path in &asked.paths {
+    let mut files: Vec<(usize, Source, Is)> = Vec::new();
+    for (number, path) in asked.paths.iter().enumerate() {
         if is_corpus(path) {
             return Err(Fault::new(path.display(), "a corpus of juxta's own layout")
                 .expected("something to import")
@@ -388,13 +387,13 @@ fn gather(
         for file in sources {
             cancel.check()?;
             match recognise::recognise(&file, &asked.mapping) {
-                Ok(is) => files.push((file, is)),
+                Ok(is) => files.push((number, file, is)),
                 Err(crate::fault::Error::Fault(fault)) => found.put(Wrong::Unreadable, || *fault),
                 Err(stopped) => return Err(stopped),
             }
         }
     }
-    let total = files.iter().map(|(file, _)| file.size).sum();
+    let total = files.iter().map(|(_, file, _)| file.size).sum();
     let groups = grouped(files, asked, &mut found);
     let mut sink = Sink::new(Meter::new(report, cancel, total), dir, first);
     sink.found = found;
@@ -412,21 +411,24 @@ fn gather(
     Ok((settled, groups.iter().map(|(format, files)| (*format, files.len())).collect()))
 }
 
-/// Files by format. Where there is a data set, texts and tables beside it say what it is and are no part of it.
-fn grouped(files: Vec<(Source, Is)>, asked: &Request, found: &mut Found) -> Vec<(Format, Vec<Source>)> {
+/// Files by format. Where there is a data set, texts and tables beside it below the same path say what it is and are no
+/// part of it.
+fn grouped(files: Vec<(usize, Source, Is)>, asked: &Request, found: &mut Found) -> Vec<(Format, Vec<Source>)> {
     let mut groups: Vec<(Format, Vec<Source>)> = Vec::new();
     let mut put = |format: Format, file: Source| match groups.iter_mut().find(|(f, _)| *f == format) {
         Some((_, files)) => files.push(file),
         None => groups.push((format, vec![file])),
     };
-    let is_set = |is: &Is| matches!(is, Is::Of(format) if *format != Format::Table);
-    let sets: Vec<Format> =
-        files.iter().filter(|(_, is)| is_set(is)).filter_map(|(_, is)| match is {
-            Is::Of(format) => Some(*format),
+    let sets: BTreeSet<(usize, Format)> = files
+        .iter()
+        .filter_map(|(number, _, is)| match is {
+            Is::Of(format) if *format != Format::Table => Some((*number, *format)),
             _ => None,
-        }).collect();
-    let judged = [Format::Beir, Format::Smart].into_iter().find(|f| sets.contains(f));
-    for (file, is) in files {
+        })
+        .collect();
+    let judged = [Format::Beir, Format::Smart].into_iter().find(|f| sets.iter().any(|(_, s)| s == f));
+    for (number, file, is) in files {
+        let beside = sets.iter().any(|(n, _)| *n == number);
         let skip = |file: &Source, found: &mut Found, why: &str| {
             let place = file.place();
             found.put(Wrong::Skipped, || {
@@ -436,13 +438,13 @@ fn grouped(files: Vec<(Source, Is)>, asked: &Request, found: &mut Found) -> Vec<
         match (asked.format, is) {
             (Some(Format::Documents), Is::Nothing) => skip(&file, found, "a file of another kind"),
             (Some(format), _) => put(format, file),
-            (None, Is::Of(Format::Table)) if !sets.is_empty() => skip(&file, found, "a table beside a data set"),
+            (None, Is::Of(Format::Table)) if beside => skip(&file, found, "a table beside a data set"),
             (None, Is::Of(format)) => put(format, file),
             (None, Is::Judgments) => match judged {
                 Some(format) => put(format, file),
                 None => skip(&file, found, "columns of numbers"),
             },
-            (None, Is::Document(_)) if !sets.is_empty() => skip(&file, found, "a text beside a data set"),
+            (None, Is::Document(_)) if beside => skip(&file, found, "a text beside a data set"),
             (None, Is::Document(_)) => put(Format::Documents, file),
             (None, Is::Nothing) => skip(&file, found, "a file of another kind"),
         }

@@ -3,7 +3,7 @@
 use super::folder::{Form, form};
 use super::source::Source;
 use super::table::Mapping;
-use super::text::decoded;
+use super::text::decoded_head;
 use super::{Format, beir, smart};
 use crate::fault::Result;
 use serde_json::Value;
@@ -67,7 +67,7 @@ pub(super) fn recognise(file: &Source, mapping: &Mapping) -> Result<Is> {
     if head.starts_with(b"%PDF-") || head.starts_with(b"PK\x03\x04") {
         return Ok(form(file, &head).map_or(Is::Nothing, Is::Document));
     }
-    let Some(text) = decoded(&head).or_else(|| decoded(&head[..head.len().saturating_sub(4)])) else {
+    let Some(text) = decoded_head(&head) else {
         return Ok(Is::Nothing);
     };
     let text = text.trim_start_matches('\u{feff}').trim_start();
@@ -79,7 +79,7 @@ pub(super) fn recognise(file: &Source, mapping: &Mapping) -> Result<Is> {
         return Ok(Is::Of(Format::Smart));
     }
     let xml = text.starts_with("<?xml") || text.starts_with("<Document");
-    if xml && text.contains("<Document ") && (text.contains("<QAPairs") || text.contains("<Focus")) {
+    if xml && ["<QAPairs", "<qaPairs"].iter().any(|tag| text.contains(tag)) {
         return Ok(Is::Of(Format::MedQuad));
     }
     match shape(&head) {
@@ -97,7 +97,7 @@ pub(super) fn recognise(file: &Source, mapping: &Mapping) -> Result<Is> {
         }
         Shape::Lines => {
             let first: Value = text.lines().next().and_then(|l| serde_json::from_str(l).ok()).unwrap_or_default();
-            return Ok(of_line(&first, file, mapping));
+            return Ok(of_line(&first, mapping));
         }
         Shape::Other => {}
     }
@@ -113,7 +113,7 @@ pub(super) fn recognise(file: &Source, mapping: &Mapping) -> Result<Is> {
     Ok(form(file, &head).map_or(Is::Nothing, Is::Document))
 }
 
-fn of_line(first: &Value, file: &Source, mapping: &Mapping) -> Is {
+fn of_line(first: &Value, mapping: &Mapping) -> Is {
     let has = |key: &str| first.get(key).is_some();
     let keys: Vec<&str> = first.as_object().map(|o| o.keys().map(String::as_str).collect()).unwrap_or_default();
     if !mapping.is_empty() {
@@ -132,7 +132,6 @@ fn of_line(first: &Value, file: &Source, mapping: &Mapping) -> Is {
     if has("question") && only(&["question", "answer", "id"]) && first.get("answer").is_none_or(Value::is_array) {
         return Is::Of(Format::NqOpen);
     }
-    let _ = file;
     if mapping.fits(&keys) { Is::Of(Format::Table) } else { Is::Nothing }
 }
 

@@ -128,10 +128,11 @@ impl<'a> Sink<'a> {
             return Ok(false);
         }
         new.id = new.id.trim().to_owned();
-        if new.id.is_empty() || new.id.len() > LONGEST_ID || new.text.len() > LONGEST_TEXT {
+        let unfit = new.id.is_empty() || new.id.len() > LONGEST_ID || new.id.contains(char::is_control);
+        if unfit || new.text.len() > LONGEST_TEXT {
             self.wrong(Wrong::Shape, || {
                 Fault::new(place, format!("an id of {} bytes, a text of {}", new.id.len(), new.text.len()))
-                    .expected(format!("an id of 1 to {LONGEST_ID}, a text of at most {LONGEST_TEXT}"))
+                    .expected(format!("an id of 1 to {LONGEST_ID} without tabs, a text of at most {LONGEST_TEXT}"))
                     .next("Shorten it, or divide the document; it is left out.")
             });
             return Ok(false);
@@ -167,6 +168,11 @@ impl<'a> Sink<'a> {
     /// Whether there is a document of that id.
     pub(super) fn has(&self, document: &str) -> bool {
         self.ids.contains_key(&key(document))
+    }
+
+    /// Whether there is a document of that text, under whatever id.
+    pub(super) fn has_text(&self, text: &str) -> bool {
+        self.texts.contains(&key(text))
     }
 
     /// How many documents there are.

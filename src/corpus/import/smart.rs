@@ -12,7 +12,10 @@ pub(super) struct Smart;
 
 /// Whether a file is one of records; the others are of judgments.
 pub(super) fn is_records(head: &str) -> bool {
-    head.trim_start().starts_with(".I ") && ["\n.W", "\n.T", "\n.A"].iter().any(|f| head.contains(f))
+    // CISI's documents begin with the last field of a record that is not there.
+    head.starts_with('.')
+        && head.lines().take(3).any(|line| line.starts_with(".I "))
+        && ["\n.W", "\n.T", "\n.A"].iter().any(|f| head.contains(f))
 }
 
 /// Whether a text is nothing but columns of numbers.

@@ -13,8 +13,9 @@ use std::collections::HashMap;
 const TRAIN: f64 = 0.7;
 const DEV: f64 = 0.1;
 /// Questions that hang together by their documents are drawn together, unless they are more than this share of all: then
-/// each is drawn alone, and [`apart`] leaves out what gives others away.
+/// each is drawn alone, and [`apart`] leaves out what gives others away. So many may always be together.
 const TOGETHER: f64 = 0.2;
+const FEW: usize = 20;
 
 /// The split that a path names: "dev-v2.0.json", "qrels/test.tsv".
 pub(super) fn named(name: &str) -> Option<Split> {
@@ -34,7 +35,7 @@ pub(super) fn settle(asked: Vec<Asked>, mut id_of: impl FnMut(&Asked) -> String)
     let mut sizes: HashMap<usize, usize> = HashMap::new();
     groups.iter().for_each(|g| *sizes.entry(*g).or_default() += 1);
     #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)] // Counts.
-    let most = ((asked.len() as f64 * TOGETHER) as usize).max(1);
+    let most = ((asked.len() as f64 * TOGETHER) as usize).max(FEW);
     let names: Vec<String> = asked.iter().map(|q| name_of(q)).collect();
     let mut first: HashMap<usize, usize> = HashMap::new();
     for (n, group) in groups.iter().enumerate() {

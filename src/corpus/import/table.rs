@@ -199,7 +199,7 @@ impl Table {
         let first = head.split(|b| *b == b'\n').next().unwrap_or_default();
         let count = |c: u8| first.iter().filter(|b| **b == c).count();
         let delimiter = [b'\t', b';', b','].into_iter().max_by_key(|c| count(*c)).unwrap_or(b',');
-        let reader = Records { inner: file.open(&meter)?, since: 0 };
+        let reader = Records { inner: file.open(&meter)?, since: 0, quotes: 0 };
         let mut csv = csv::ReaderBuilder::new().delimiter(delimiter).flexible(true).from_reader(reader);
         let place = |position: Option<&csv::Position>| position.map_or(file.place(), |p| file.line(p.line()));
         let headers: Vec<String> = match csv.byte_headers() {
@@ -213,13 +213,23 @@ impl Table {
             Err(e) => return Err(failed(file, &meter, e)),
         };
         let mut record = csv::ByteRecord::new();
+        // Where the last row began, and whether it goes over lines.
+        let mut last = (0, false);
         loop {
             match csv.read_byte_record(&mut record) {
                 Ok(true) => {}
+                // The last row has taken all after it, if its quotation mark was never closed.
+                Ok(false) if csv.get_ref().quotes % 2 == 1 && last.1 => {
+                    return Err(Fault::new(file.line(last.0), "a quotation mark that is never closed")
+                        .expected("one before and one after each field that has them")
+                        .next("Close it, or write it twice where it is part of the text.")
+                        .into());
+                }
                 Ok(false) => return Ok(()),
                 Err(e) => return Err(failed(file, &meter, e)),
             }
             csv.get_mut().since = 0;
+            last = (record.position().map_or(0, csv::Position::line), record.iter().any(|c| c.contains(&b'\n')));
             meter.tick(&file.name)?;
             let at = place(record.position());
             if record.len() != headers.len() {
@@ -263,12 +273,14 @@ fn parts(value: &Value) -> Vec<String> {
 struct Records {
     inner: Box<dyn std::io::BufRead>,
     since: usize,
+    quotes: usize,
 }
 
 impl Read for Records {
     fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
         let read = self.inner.read(into)?;
         self.since += read;
+        self.quotes += into[..read].iter().filter(|b| **b == b'"').count();
         if self.since > super::source::LONGEST_LINE {
             return Err(std::io::Error::other(format!(
                 "more than {} MiB in one row",

@@ -208,6 +208,11 @@ pub(super) fn decoded(bytes: &[u8]) -> Option<Cow<'_, str>> {
     (controls * 50 <= bytes.len()).then(|| encoding_rs::WINDOWS_1252.decode_without_bom_handling(bytes).0)
 }
 
+/// The beginning of a file as text: where it was cut, a character may have been too.
+pub(super) fn decoded_head(head: &[u8]) -> Option<Cow<'_, str>> {
+    decoded(head).or_else(|| (head.len() >= super::source::HEAD).then(|| decoded(&head[..head.len() - 4])).flatten())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,1 +1,0 @@
-//! Every reader on a small source of our own writing, and on broken ones.
