@@ -33,7 +33,11 @@ fn main() {
     let dir = tempfile::tempdir().expect("a folder");
     let (corpora, indices) = (dir.path().join("corpora"), dir.path().join("indices"));
     let paths = files(&source, slice);
-    println!("{} files, {} processors", paths.len(), std::thread::available_parallelism().map_or(1, usize::from));
+    println!(
+        "{} files, {} processors",
+        paths.len(),
+        std::thread::available_parallelism().map_or(1, usize::from)
+    );
 
     let started = Instant::now();
     let asked = Request { paths, id: Some("wikipedia".into()), ..Request::default() };
@@ -46,8 +50,9 @@ fn main() {
             first.set(Some(started.elapsed()));
         }
     };
-    let index = retrieve::open_or_watch(&entry, &indices, Settings::default(), &watch, SILENT, &Cancel::new())
-        .expect("built");
+    let index =
+        retrieve::open_or_watch(&entry, &indices, Settings::default(), &watch, SILENT, &Cancel::new())
+            .expect("built");
     let whole = started.elapsed();
     println!("{} articles, {} passages", imported.documents, index.passages());
     println!("importing              {}", seconds(importing));
@@ -63,7 +68,11 @@ fn main() {
 
     let cut = cut(&find(&corpora));
     let (unmerged, merged) = bare(&cut, &dir.path().join("bare"));
-    println!("bare tantivy           {} ({} with one segment at the end)", seconds(unmerged), seconds(merged));
+    println!(
+        "bare tantivy           {} ({} with one segment at the end)",
+        seconds(unmerged),
+        seconds(merged)
+    );
     println!(
         "bare tantivy / juxta   {:.2} ({:.2} without its merging, {:.2} of cutting and indexing alone)",
         merged.as_secs_f64() / whole.as_secs_f64(),
@@ -147,7 +156,8 @@ fn one_article(corpora: &Path, indices: &Path, entry: &Entry, index: Index) {
     drop(index);
     let corpus = corpora.join("wikipedia");
     let follow = || {
-        retrieve::open_or_build(&find(corpora), indices, Settings::default(), SILENT, &Cancel::new()).expect("follows")
+        retrieve::open_or_build(&find(corpora), indices, Settings::default(), SILENT, &Cancel::new())
+            .expect("follows")
     };
     let started = Instant::now();
     import::remove_documents(&corpus, std::slice::from_ref(&document.id)).expect("removed");
@@ -156,7 +166,10 @@ fn one_article(corpora: &Path, indices: &Path, entry: &Entry, index: Index) {
     assert!(without.search("first world war", 1).expect("searched")[0].document != document.id);
     drop(without);
     let dir = tempfile::tempdir().expect("a folder");
-    let text = format!("<doc id=\"{}\" url=\"\" title=\"{}\">\n{}\n</doc>\n", document.id, document.title, document.text);
+    let text = format!(
+        "<doc id=\"{}\" url=\"\" title=\"{}\">\n{}\n</doc>\n",
+        document.id, document.title, document.text
+    );
     std::fs::write(dir.path().join("wiki_00"), text).expect("written");
     let started = Instant::now();
     let asked = Request { paths: vec![dir.path().into()], ..Request::default() };
@@ -234,7 +247,8 @@ fn seconds(time: Duration) -> String {
 /// The most memory this process has held.
 fn peak() -> String {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:")).unwrap_or("not told by this system").trim();
+    let line =
+        status.lines().find_map(|l| l.strip_prefix("VmHWM:")).unwrap_or("not told by this system").trim();
     let kib: Option<u64> = line.trim_end_matches("kB").trim().parse().ok();
     kib.map_or_else(|| line.to_owned(), |kib| format!("{} MiB", kib >> 10))
 }

@@ -193,7 +193,18 @@ fn table(evaluation: &Evaluation) -> String {
     };
     let mut text = format!(
         "{}: {what}\n\n{:<26}{:>5}{:>7}{:>7}{:>10}{:>10}{:>11}{:>12}{:>7}{:>7}{:>9}\n",
-        evaluation.corpus, "", "n", "hit@1", "hit@3", "recall@1", "recall@3", "recall@10", "recall@100", "MRR", "MAP", "nDCG@10"
+        evaluation.corpus,
+        "",
+        "n",
+        "hit@1",
+        "hit@3",
+        "recall@1",
+        "recall@3",
+        "recall@10",
+        "recall@100",
+        "MRR",
+        "MAP",
+        "nDCG@10"
     );
     let rows = [
         ("all", &evaluation.all),

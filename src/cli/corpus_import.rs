@@ -131,7 +131,8 @@ pub(super) fn add(data_dir: Option<&Path>, args: &Add) -> anyhow::Result<()> {
     };
     let imported = {
         let bar = Bar::new();
-        import::add(&request, &lab.paths.corpora(), &|p| bar.show(&p), &cancel).map_err(stopped(NOTHING_ADDED))?
+        import::add(&request, &lab.paths.corpora(), &|p| bar.show(&p), &cancel)
+            .map_err(stopped(NOTHING_ADDED))?
     };
     let passages = if args.no_index { None } else { Some(index(data_dir, &imported.id, &cancel)?) };
     if args.json {
@@ -199,7 +200,10 @@ pub(super) fn remove(data_dir: Option<&Path>, args: &Remove) -> anyhow::Result<(
     if args.json {
         return out::json(&json!({ "removed": args.corpus }));
     }
-    out::text(&format!("Removed the corpus {}. Trials and judgments of it are kept.\n", one_line(&args.corpus)))
+    out::text(&format!(
+        "Removed the corpus {}. Trials and judgments of it are kept.\n",
+        one_line(&args.corpus)
+    ))
 }
 
 fn changed(
@@ -226,10 +230,12 @@ fn own(lab: &Lab, id: &str) -> anyhow::Result<PathBuf> {
     let entry = lab.corpus(Some(id))?;
     match &entry.folder {
         crate::folder::Folder::Disk(path) if path.starts_with(lab.paths.corpora()) => Ok(path.clone()),
-        crate::folder::Folder::Disk(path) => Err(Fault::new(path.display(), "a corpus outside of the data folder")
-            .expected("one that `juxta corpus add` has made")
-            .next("Change its files yourself.")
-            .into()),
+        crate::folder::Folder::Disk(path) => {
+            Err(Fault::new(path.display(), "a corpus outside of the data folder")
+                .expected("one that `juxta corpus add` has made")
+                .next("Change its files yourself.")
+                .into())
+        }
         crate::folder::Folder::Bundled(_) => Err(Fault::new(format!("corpus {id}"), "a bundled corpus")
             .expected("one of your own")
             .next("`juxta corpus list` says which are yours.")
@@ -242,7 +248,9 @@ pub(super) fn told(imported: &Imported) -> String {
     let formats: Vec<String> = imported
         .formats
         .iter()
-        .map(|(format, files)| format!("{} ({files} {})", format.name(), if *files == 1 { "file" } else { "files" }))
+        .map(|(format, files)| {
+            format!("{} ({files} {})", format.name(), if *files == 1 { "file" } else { "files" })
+        })
         .collect();
     let mut text = format!("{}: {}\n", imported.id, formats.join(", "));
     let [train, dev, test] = imported.questions;
@@ -267,7 +275,12 @@ pub(super) fn told(imported: &Imported) -> String {
             let _ = writeln!(text, "            {}", one_line(&fault.to_string()));
         }
         if tally.count > NAMED {
-            let _ = writeln!(text, "            … and {} more (--json names {})", tally.count - NAMED, tally.named.len());
+            let _ = writeln!(
+                text,
+                "            … and {} more (--json names {})",
+                tally.count - NAMED,
+                tally.named.len()
+            );
         }
     }
     text

@@ -41,11 +41,7 @@ impl Known {
 ///
 /// # Errors
 /// Those of `see`, and a [`crate::fault::Fault`] for a file that cannot be read.
-pub fn changes(
-    entry: &Entry,
-    old: &Known,
-    see: &mut dyn FnMut(Changes, u64) -> Result<()>,
-) -> Result<Known> {
+pub fn changes(entry: &Entry, old: &Known, see: &mut dyn FnMut(Changes, u64) -> Result<()>) -> Result<Known> {
     let folder = &entry.folder;
     let mut files = Vec::new();
     for file in folder.list()?.into_iter().filter(|n| is_file(n)) {

@@ -6,8 +6,8 @@
 
 mod apart;
 mod catalog;
-mod check;
 mod changes;
+mod check;
 mod document;
 mod documents;
 pub mod import;
@@ -19,8 +19,8 @@ mod read;
 
 pub use apart::{Apart, Locate};
 pub use catalog::{Catalog, Entry};
-pub use check::{Checked, Count, SAME_QUESTION, check, shares_few_words};
 pub use changes::{Changes, Known, changes};
+pub use check::{Checked, Count, SAME_QUESTION, check, shares_few_words};
 pub use document::{Document, Section};
 pub use documents::Documents;
 pub use judged::Judged;

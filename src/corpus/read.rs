@@ -1,8 +1,8 @@
 //! Reads a corpus folder, whole or not at all.
 
-use super::manifest::{self, Manifest, is_id};
 use super::documents::{self, Documents, Wanted};
 use super::judged::Judged;
+use super::manifest::{self, Manifest, is_id};
 use super::{Corpus, Query, Question};
 use crate::fault::{Error, Fault, Result};
 use crate::folder::Folder;

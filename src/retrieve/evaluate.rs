@@ -120,10 +120,11 @@ fn asked(corpus: &Corpus, unit: Unit) -> Vec<(&str, &str, Option<&Question>)> {
         let with_gold = corpus.split(Split::Test).filter(|q| !q.gold.is_empty());
         return with_gold.map(|q| (q.id.as_str(), q.question.as_str(), Some(q))).collect();
     }
-    let all: HashMap<&str, (&str, Split)> = (corpus.queries.iter().map(|q| (q.id.as_str(), &q.question, q.split)))
-        .chain(corpus.questions.iter().map(|q| (q.id.as_str(), &q.question, q.split)))
-        .map(|(id, question, split)| (id, (question.as_str(), split)))
-        .collect();
+    let all: HashMap<&str, (&str, Split)> =
+        (corpus.queries.iter().map(|q| (q.id.as_str(), &q.question, q.split)))
+            .chain(corpus.questions.iter().map(|q| (q.id.as_str(), &q.question, q.split)))
+            .map(|(id, question, split)| (id, (question.as_str(), split)))
+            .collect();
     let judged: Vec<_> = corpus.judged.iter().filter_map(|(id, _)| Some((id, *all.get(id)?))).collect();
     let tested = judged.iter().any(|(_, (_, split))| *split == Split::Test);
     judged
@@ -205,7 +206,8 @@ fn means(measured: &[&Measures]) -> Option<Figures> {
     if measured.is_empty() {
         return None;
     }
-    let mean = |f: &dyn Fn(&Measures) -> f64| measured.iter().map(|m| f(m)).sum::<f64>() / measured.len() as f64;
+    let mean =
+        |f: &dyn Fn(&Measures) -> f64| measured.iter().map(|m| f(m)).sum::<f64>() / measured.len() as f64;
     let at = |f: &dyn Fn(&Measures, usize) -> f64| {
         CUTS.iter().enumerate().map(|(n, &k)| (k, mean(&|m| f(m, n)))).collect()
     };

@@ -38,7 +38,8 @@ pub fn measures(ranking: &[(String, f32)], grades: &BTreeMap<String, i32>) -> Op
     }
     let mut ranked: Vec<&(String, f32)> = ranking.iter().collect();
     ranked.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| b.0.cmp(&a.0)));
-    let gains: Vec<i32> = ranked.iter().map(|(name, _)| grades.get(name).copied().unwrap_or(0).max(0)).collect();
+    let gains: Vec<i32> =
+        ranked.iter().map(|(name, _)| grades.get(name).copied().unwrap_or(0).max(0)).collect();
     let mut ideal: Vec<i32> = grades.values().copied().filter(|g| *g > 0).collect();
     ideal.sort_unstable_by(|a, b| b.cmp(a));
     let found = |k: usize| gains.iter().take(k).filter(|g| **g > 0).count();
@@ -93,7 +94,9 @@ mod tests {
             let found = measures(&case.ranking, &case.grades);
             assert_eq!(found.is_some(), case.figures.is_some());
             let (Some(found), Some(told)) = (found, case.figures) else { continue };
-            for (a, b) in found.hit_at.iter().zip(&told.hit_at).chain(found.recall_at.iter().zip(&told.recall_at)) {
+            for (a, b) in
+                found.hit_at.iter().zip(&told.hit_at).chain(found.recall_at.iter().zip(&told.recall_at))
+            {
                 assert_eq!(a.0, b.0);
                 close(a.1, b.1);
             }

@@ -142,7 +142,8 @@ impl Index {
         let mut ranking = Vec::with_capacity(found.len());
         for (score, address) in found {
             let stored: TantivyDocument = searcher.doc(address).map_err(failed)?;
-            let document = stored.get_first(self.fields.document).and_then(|v| v.as_str()).unwrap_or_default();
+            let document =
+                stored.get_first(self.fields.document).and_then(|v| v.as_str()).unwrap_or_default();
             let number = stored.get_first(self.fields.number).and_then(|v| v.as_u64()).unwrap_or_default();
             ranking.push((document.to_owned(), usize::try_from(number).unwrap_or(usize::MAX), score));
         }

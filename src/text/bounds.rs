@@ -27,7 +27,13 @@ fn is_common(c: char) -> bool {
     match c {
         '\n' | '\r' | '\u{1c}'..='\u{1e}' | '\u{ad}' => false,
         '\0'..='\u{7f}' | '\u{a0}'..='\u{17f}' => true,
-        '\u{2010}'..='\u{2022}' | '\u{2026}' | '\u{2030}'..='\u{2033}' | '\u{2039}' | '\u{203a}' | '€' | '−' => true,
+        '\u{2010}'..='\u{2022}'
+        | '\u{2026}'
+        | '\u{2030}'..='\u{2033}'
+        | '\u{2039}'
+        | '\u{203a}'
+        | '€'
+        | '−' => true,
         _ => false,
     }
 }
@@ -35,7 +41,8 @@ fn is_common(c: char) -> bool {
 fn is_close(c: char) -> bool {
     matches!(
         c,
-        '"' | '\'' | '(' | ')' | '[' | ']' | '{' | '}' | '«' | '»' | '\u{2018}'..='\u{201f}' | '\u{2039}' | '\u{203a}'
+        '"' | '\'' | '(' | ')' | '[' | ']' | '{' | '}' | '«' | '»' | '\u{2018}'
+            ..='\u{201f}' | '\u{2039}' | '\u{203a}'
     )
 }
 
@@ -67,7 +74,9 @@ fn ends(text: &str) -> Vec<usize> {
                 continue; // SB6
             }
             let before = text[..at].chars().next_back();
-            if next.is_some_and(char::is_uppercase) && before.is_some_and(|c| c.is_lowercase() || c.is_uppercase()) {
+            if next.is_some_and(char::is_uppercase)
+                && before.is_some_and(|c| c.is_lowercase() || c.is_uppercase())
+            {
                 continue; // SB7
             }
         }

@@ -47,9 +47,9 @@ fn goes_on(so_far: &str, rest: &str) -> bool {
         last.chars().count() == 1 && last.chars().all(char::is_uppercase) && rest.trim_start().len() > 1;
     let lower = last.to_lowercase();
     initial
-        || ABBREVIATIONS
-            .iter()
-            .any(|a| *a == lower || (*a == "et al" && lower == "al" && before.to_lowercase().ends_with(" et al")))
+        || ABBREVIATIONS.iter().any(|a| {
+            *a == lower || (*a == "et al" && lower == "al" && before.to_lowercase().ends_with(" et al"))
+        })
 }
 
 fn push_trimmed(text: &str, range: Range<usize>, into: &mut Vec<Range<usize>>) {

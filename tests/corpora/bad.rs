@@ -104,11 +104,13 @@ fn json_nested_without_end() {
 #[test]
 fn an_archive_that_ends_too_early() {
     let dir = Dir::new();
-    let text: String = (0..20_000).map(|n| format!("{{\"text\": \"Line {n} of many, {}.\"}}\n", n * 7919)).collect();
+    let text: String =
+        (0..20_000).map(|n| format!("{{\"text\": \"Line {n} of many, {}.\"}}\n", n * 7919)).collect();
     let packed = gz(text.as_bytes());
     let said = refused(&[dir.put("cut.jsonl.gz", &packed[..packed.len() * 3 / 4])]);
     says(&said, &["cut.jsonl.gz", "a part of it is missing"]);
-    let said = refused(&[dir.put("wrong.jsonl.gz", [&packed[..packed.len() / 2], b"nonsense".as_slice()].concat())]);
+    let said =
+        refused(&[dir.put("wrong.jsonl.gz", [&packed[..packed.len() / 2], b"nonsense".as_slice()].concat())]);
     says(&said, &["wrong.jsonl.gz"]);
 }
 
@@ -145,7 +147,8 @@ fn a_line_without_end_is_passed_over() {
 #[test]
 fn bytes_that_are_no_utf8_and_nul() {
     let dir = Dir::new();
-    let lines = dir.put("lines.jsonl", b"{\"text\": \"One.\"}\n{\"text\": \"\xff\xfe\"}\n{\"text\": \"N\\u0000UL.\"}\n");
+    let lines = dir
+        .put("lines.jsonl", b"{\"text\": \"One.\"}\n{\"text\": \"\xff\xfe\"}\n{\"text\": \"N\\u0000UL.\"}\n");
     let added = add_asked(&request(&[lines]));
     assert_eq!((added.imported.documents, added.met(Wrong::Unreadable)), (1, 2));
     let binary = dir.put("folder/program.txt", b"\x7fELF\x02\0\0\0\x01");
@@ -166,7 +169,8 @@ fn links_out_of_the_folder_are_not_followed() {
 fn zip_of(parts: &[(&str, &[u8])]) -> Vec<u8> {
     let mut out = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     for (name, bytes) in parts {
-        let how = zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Deflated);
+        let how =
+            zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Deflated);
         out.start_file(*name, how).expect("started");
         out.write_all(bytes).expect("packed");
     }
@@ -182,7 +186,8 @@ fn docx_that_are_none_that_lie_and_that_unfold() {
     dir.put("c.docx", &cut[..cut.len() / 2]);
     dir.put("d.docx", zip_of(&[("word/document.xml", &vec![b' '; 140 << 20])]));
     dir.put("e.docx", zip_of(&[("word/document.xml", "<w:p>".repeat(100_000).as_bytes())]));
-    let bomb = "<!DOCTYPE x [<!ENTITY a \"aaaaaaaaaa\"><!ENTITY b \"&a;&a;&a;&a;\">]><w:p><w:t>&b;&b;</w:t></w:p>";
+    let bomb =
+        "<!DOCTYPE x [<!ENTITY a \"aaaaaaaaaa\"><!ENTITY b \"&a;&a;&a;&a;\">]><w:p><w:t>&b;&b;</w:t></w:p>";
     dir.put("f.docx", zip_of(&[("word/document.xml", bomb.as_bytes())]));
     let added = add_asked(&request(&[dir.path()]));
     // Entities that a file defines are not followed.
@@ -262,15 +267,20 @@ fn a_stopped_import_leaves_nothing() {
 #[test]
 fn a_large_text_is_divided_and_nothing_of_it_lost() {
     let dir = Dir::new();
-    let text: String = (0..300_000).map(|n| format!("This is the sentence {n} of a long book.\n\n")).collect();
+    let text: String =
+        (0..300_000).map(|n| format!("This is the sentence {n} of a long book.\n\n")).collect();
     let path = dir.put("book.txt", &text);
     let added = add_asked(&request(&[path]));
     assert!(added.imported.documents > 1);
     let mut all = 0;
-    added.corpus.documents.each(&mut |d| {
-        all += d.text.len();
-        Ok(())
-    }).expect("read");
+    added
+        .corpus
+        .documents
+        .each(&mut |d| {
+            all += d.text.len();
+            Ok(())
+        })
+        .expect("read");
     assert_eq!(all, text.len());
     assert_eq!(met(&added.imported, Wrong::Unreadable), 0);
 }

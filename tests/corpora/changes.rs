@@ -37,7 +37,8 @@ fn an_index_follows_what_is_put_in_replaced_and_taken_out() {
     let now = index(&added, indices.path());
     assert_eq!((found(&now, "planks"), found(&now, "poles")), (vec![], vec!["new.txt".to_owned()]));
 
-    let edited = import::remove_documents(&corpus, &["<doc:Ladder>".into(), "new.txt".into()]).expect("removed");
+    let edited =
+        import::remove_documents(&corpus, &["<doc:Ladder>".into(), "new.txt".into()]).expect("removed");
     assert_eq!(edited, Edited { removed: 2, ..Edited::default() });
     let now = index(&added, indices.path());
     assert!(found(&now, "ladder rungs poles").is_empty());
@@ -63,7 +64,8 @@ fn what_cannot_be_changed_is_refused_and_stays() {
     let added = add("wikipedia");
     let corpus = added.dir.path().join("in");
     let before = added.corpus.digest.clone();
-    let said = import::remove_documents(&corpus, &["7".into(), "nope".into()]).expect_err("unknown").to_string();
+    let said =
+        import::remove_documents(&corpus, &["7".into(), "nope".into()]).expect_err("unknown").to_string();
     assert!(said.contains("\"nope\"") && !said.contains("\"7\""), "{said}");
     let all = ["7", "8", "10"].map(str::to_owned);
     let said = import::remove_documents(&corpus, &all).expect_err("the last ones").to_string();
@@ -142,7 +144,10 @@ fn what_is_indexed_so_far_can_be_searched() {
     let mut text = String::new();
     // Enough for a second or two, even of an optimised build.
     for n in 0..120_000 {
-        text.push_str(&format!("{{\"id\": \"d{n}\", \"text\": \"Document {n} speaks of thing {} at some length.\"}}\n", n % 977));
+        text.push_str(&format!(
+            "{{\"id\": \"d{n}\", \"text\": \"Document {n} speaks of thing {} at some length.\"}}\n",
+            n % 977
+        ));
     }
     fs::write(source.path().join("many.jsonl"), text).expect("written");
     let added = add_asked(&request(&[source.path().into()]));
@@ -153,8 +158,9 @@ fn what_is_indexed_so_far_can_be_searched() {
         assert!(!part.search("thing 5", 3).expect("searched").is_empty());
         parts.borrow_mut().push(part.passages());
     };
-    let whole = retrieve::open_or_watch(&entry, indices.path(), Settings::default(), &watch, SILENT, &Cancel::new())
-        .expect("built");
+    let whole =
+        retrieve::open_or_watch(&entry, indices.path(), Settings::default(), &watch, SILENT, &Cancel::new())
+            .expect("built");
     let parts = parts.into_inner();
     assert!(parts.iter().all(|n| *n > 0 && *n <= whole.passages()), "{parts:?}");
     assert!(parts.is_sorted() && !parts.is_empty());

@@ -55,7 +55,10 @@ fn medquad() {
 fn xquad() {
     let Some(added) = add("xquad-en", Format::Squad) else { return };
     assert_eq!(added.imported.documents, 48);
-    assert_eq!(added.corpus.questions.len() + added.met(Wrong::GivesAway) + added.met(Wrong::SameQuestion), 1190);
+    assert_eq!(
+        added.corpus.questions.len() + added.met(Wrong::GivesAway) + added.met(Wrong::SameQuestion),
+        1190
+    );
     assert_eq!((added.met(Wrong::OffsetMended), added.met(Wrong::AnswerNotThere)), (0, 0));
     apart(&added);
 }
@@ -78,7 +81,8 @@ fn tat_qa() {
         let Some(path) = data("tat-qa").map(|d| d.join(file)) else { return };
         let added = add_asked(&request(&[path]));
         assert_eq!(added.imported.documents + added.met(Wrong::SameDocument), contexts, "{file}");
-        let there = added.corpus.questions.len() + added.met(Wrong::GivesAway) + added.met(Wrong::SameQuestion);
+        let there =
+            added.corpus.questions.len() + added.met(Wrong::GivesAway) + added.met(Wrong::SameQuestion);
         assert_eq!(there + added.met(Wrong::NoAnswer), questions, "{file}");
         assert_eq!(there > 0, answered, "{file}");
         assert!(added.corpus.questions.iter().all(|q| !q.gold.is_empty()), "{file}");
@@ -123,7 +127,10 @@ fn nq_open_with_documents_beside() {
 
 #[test]
 fn wikipedia() {
-    let Some(path) = data("wikipedia-articles").map(|d| d.join("text-excellent/AB")).filter(|p| p.exists()) else { return };
+    let Some(path) = data("wikipedia-articles").map(|d| d.join("text-excellent/AB")).filter(|p| p.exists())
+    else {
+        return;
+    };
     // A part of it: the whole is for the bench.
     let looked = import::look(&request(&[path]), SILENT, &Cancel::new()).expect("looked at");
     assert_eq!(looked.formats[0].0, Format::Wikipedia);

@@ -83,7 +83,8 @@ impl Added {
     /// Question, answer and quotes, by id.
     #[track_caller]
     pub fn question(&self, id: &str) -> (String, String, Vec<String>) {
-        let q = self.corpus.questions.iter().find(|q| q.id == id).unwrap_or_else(|| panic!("no question {id}"));
+        let q =
+            self.corpus.questions.iter().find(|q| q.id == id).unwrap_or_else(|| panic!("no question {id}"));
         (q.question.clone(), q.answer.clone(), q.gold.iter().map(|g| g.quote.clone()).collect())
     }
 }

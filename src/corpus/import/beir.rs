@@ -88,7 +88,9 @@ pub(super) fn columns(line: &str) -> Option<(&str, &str, i32)> {
     let grade = |text: &str| text.parse::<i32>().ok();
     match parts[..] {
         [question, document, last] => Some((question, document, grade(last)?)),
-        [question, "0" | "Q0", document, last] if grade(last).is_some() => Some((question, document, grade(last)?)),
+        [question, "0" | "Q0", document, last] if grade(last).is_some() => {
+            Some((question, document, grade(last)?))
+        }
         [question, document, third, _] => Some((question, document, grade(third)?)),
         _ => None,
     }

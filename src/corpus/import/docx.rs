@@ -15,7 +15,9 @@ const DEEPEST: usize = 512;
 
 pub(super) fn read(bytes: &[u8], place: &str) -> Result<New> {
     let wrong = |found: String| {
-        Fault::new(place, found).expected("a DOCX, as word processors save it").next("Open it, and save it again as DOCX.")
+        Fault::new(place, found)
+            .expected("a DOCX, as word processors save it")
+            .next("Open it, and save it again as DOCX.")
     };
     let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).map_err(|e| wrong(e.to_string()))?;
     let mut part = |name: &str| -> Result<Option<String>, Fault> {
@@ -119,7 +121,9 @@ impl Building {
                     row.push(one_line(&text));
                 } else if style.contains("title") && self.new.title.is_empty() && self.new.text.is_empty() {
                     self.new.title = one_line(&text);
-                } else if (style.contains("heading") || style.contains("berschrift")) && !text.trim().is_empty() {
+                } else if (style.contains("heading") || style.contains("berschrift"))
+                    && !text.trim().is_empty()
+                {
                     self.section();
                     self.heading = Some(one_line(&text));
                 } else {

@@ -79,7 +79,8 @@ pub fn remove_documents(corpus: &Path, ids: &[String]) -> Result<Edited> {
                 Ok(())
             })?;
         }
-        let missing: Vec<String> = ids.iter().filter(|id| !there.contains(*id)).map(|id| format!("{id:?}")).collect();
+        let missing: Vec<String> =
+            ids.iter().filter(|id| !there.contains(*id)).map(|id| format!("{id:?}")).collect();
         return Err(Fault::new(corpus.display(), format!("no document {}", missing.join(", ")))
             .expected("ids of documents that are there")
             .next("`juxta search` prints the id of each passage's document.")
@@ -194,7 +195,8 @@ fn without_questions(dir: &Path, ids: &HashSet<String>, still_there: bool) -> Re
                 // Only what stands is read without a fault.
                 read::read_all(&folder)?.0.questions
             } else {
-                let all: Vec<Question> = text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+                let all: Vec<Question> =
+                    text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
                 all.into_iter().filter(|q| !q.gold.iter().any(|g| ids.contains(&g.document))).collect()
             };
             gone = text.lines().filter(|l| !l.trim().is_empty()).count() - kept.len();

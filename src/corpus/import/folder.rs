@@ -122,7 +122,11 @@ impl Documents {
             }
             if end < rest.len() {
                 let head = &rest[..end];
-                end = head.rfind("\n\n").or_else(|| head.rfind('\n')).or_else(|| head.rfind(' ')).map_or(end, |at| at + 1);
+                end = head
+                    .rfind("\n\n")
+                    .or_else(|| head.rfind('\n'))
+                    .or_else(|| head.rfind(' '))
+                    .map_or(end, |at| at + 1);
             }
             let (head, tail) = rest.split_at(end);
             let piece = New {

@@ -20,7 +20,9 @@ pub(super) fn decoded(bytes: &[u8]) -> Option<Cow<'_, str>> {
         let head = String::from_utf8_lossy(&bytes[..bytes.len().min(2048)]).to_ascii_lowercase();
         if let Some(at) = head.find("charset=") {
             let label = head[at + 8..].trim_start_matches(['"', '\'']);
-            let end = label.find(|c: char| !c.is_ascii_alphanumeric() && !"-_:.".contains(c)).unwrap_or(label.len());
+            let end = label
+                .find(|c: char| !c.is_ascii_alphanumeric() && !"-_:.".contains(c))
+                .unwrap_or(label.len());
             if let Some(encoding) = encoding_rs::Encoding::for_label(label[..end].as_bytes()) {
                 return Some(encoding.decode(bytes).0);
             }
@@ -81,7 +83,8 @@ fn tidied(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut blank = 0;
     for line in text.lines() {
-        let line = line.trim_end();
+        // Signs that link a heading to itself are no part of it.
+        let line = if line.starts_with('#') { line.trim_end_matches(['¶', ' ']) } else { line.trim_end() };
         blank = if line.is_empty() { blank + 1 } else { 0 };
         if blank <= 1 {
             out.push_str(line);
@@ -99,8 +102,11 @@ fn deepest(page: &str) -> Option<usize> {
         match bytes.get(at + 1) {
             Some(b'/') => depth = depth.saturating_sub(1),
             Some(c) if c.is_ascii_alphabetic() => {
-                let name = page[at + 1..].split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
-                let alone = ["br", "img", "hr", "meta", "link", "input", "p", "li", "td", "tr", "th", "wbr", "source"];
+                let name =
+                    page[at + 1..].split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
+                let alone = [
+                    "br", "img", "hr", "meta", "link", "input", "p", "li", "td", "tr", "th", "wbr", "source",
+                ];
                 if !alone.iter().any(|n| n.eq_ignore_ascii_case(name)) {
                     depth += 1;
                     most = most.max(depth);
@@ -123,16 +129,18 @@ fn title(page: &str) -> String {
     if raw.len() > 2_000 {
         return String::new();
     }
-    one_line(&quick_xml::escape::unescape_with(raw, |name| match name {
-        "nbsp" => Some(" "),
-        "mdash" => Some("—"),
-        "ndash" => Some("–"),
-        "raquo" => Some("»"),
-        "laquo" => Some("«"),
-        "middot" => Some("·"),
-        other => quick_xml::escape::resolve_predefined_entity(other),
-    })
-    .unwrap_or(Cow::Borrowed(raw)))
+    one_line(
+        &quick_xml::escape::unescape_with(raw, |name| match name {
+            "nbsp" => Some(" "),
+            "mdash" => Some("—"),
+            "ndash" => Some("–"),
+            "raquo" => Some("»"),
+            "laquo" => Some("«"),
+            "middot" => Some("·"),
+            other => quick_xml::escape::resolve_predefined_entity(other),
+        })
+        .unwrap_or(Cow::Borrowed(raw)),
+    )
 }
 
 /// Text alone: no marks for links, emphasis or pictures; headings as in Markdown.

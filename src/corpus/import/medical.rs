@@ -58,10 +58,13 @@ impl Reader for BioAsq {
                     quotes.push((pubmed(url), quote.to_owned()));
                 }
                 if bytes > MOST_SNIPPETS {
-                    return Err(Fault::new(file.place(), format!("more than {} MiB of snippets", MOST_SNIPPETS >> 20))
-                        .expected("a set of questions of BioASQ")
-                        .next("Divide it into several files, and make a corpus of each.")
-                        .into());
+                    return Err(Fault::new(
+                        file.place(),
+                        format!("more than {} MiB of snippets", MOST_SNIPPETS >> 20),
+                    )
+                    .expected("a set of questions of BioASQ")
+                    .next("Divide it into several files, and make a corpus of each.")
+                    .into());
                 }
                 questions.push((asked(&value, named), quotes, place));
                 Ok(())
@@ -71,7 +74,8 @@ impl Reader for BioAsq {
             let mut text = String::new();
             // A longer snippet that begins in the same place has replaced the shorter; one within another adds nothing.
             for snippet in quoted.snippets.values().filter(|s| !s.is_empty()) {
-                let within = quoted.snippets.values().any(|o| o.len() > snippet.len() && o.contains(snippet.as_str()));
+                let within =
+                    quoted.snippets.values().any(|o| o.len() > snippet.len() && o.contains(snippet.as_str()));
                 if within || text.contains(snippet.as_str()) {
                     continue;
                 }
@@ -85,7 +89,8 @@ impl Reader for BioAsq {
         }
         for (mut asked, quotes, place) in questions {
             for (document, quote) in quotes {
-                let there = documents.get(&document).is_some_and(|d| d.snippets.values().any(|s| s.contains(&quote)));
+                let there =
+                    documents.get(&document).is_some_and(|d| d.snippets.values().any(|s| s.contains(&quote)));
                 if there && !asked.gold.iter().any(|g| g.document == document && g.quote == quote) {
                     asked.gold.push(Gold { document, quote });
                 }
@@ -113,7 +118,9 @@ fn pubmed(url: &str) -> String {
 fn lengths(snippet: &Value, quote: &str, place: &str, sink: &mut Sink<'_>) {
     let number = |key| snippet.get(key).and_then(Value::as_u64);
     let same = text(snippet, "beginSection") == text(snippet, "endSection");
-    if let (true, Some(begin), Some(end)) = (same, number("offsetInBeginSection"), number("offsetInEndSection")) {
+    if let (true, Some(begin), Some(end)) =
+        (same, number("offsetInBeginSection"), number("offsetInEndSection"))
+    {
         let length = quote.chars().count() as u64;
         if end.saturating_sub(begin).abs_diff(length) > 2 {
             sink.wrong(Wrong::OffsetMended, || {
@@ -155,7 +162,9 @@ fn asked(value: &Value, named: Option<Split>) -> Asked {
 fn exact(value: &Value) -> Vec<String> {
     match value {
         Value::String(word) => vec![word.trim().to_lowercase()],
-        Value::Array(all) => all.iter().filter_map(|a| texts(a).into_iter().next()).filter(|a| !a.is_empty()).collect(),
+        Value::Array(all) => {
+            all.iter().filter_map(|a| texts(a).into_iter().next()).filter(|a| !a.is_empty()).collect()
+        }
         _ => Vec::new(),
     }
 }
@@ -172,7 +181,9 @@ pub(super) struct PubMedQa;
 impl Reader for PubMedQa {
     fn read(&self, files: &[Source], sink: &mut Sink<'_>) -> Result<()> {
         let mut test: HashMap<String, String> = HashMap::new();
-        let is_list = |file: &Source| !String::from_utf8_lossy(&file.head().unwrap_or_default()).contains("\"QUESTION\"");
+        let is_list = |file: &Source| {
+            !String::from_utf8_lossy(&file.head().unwrap_or_default()).contains("\"QUESTION\"")
+        };
         for file in files.iter().filter(|f| is_list(f)) {
             each(file, sink, None, &mut |_, key, value| {
                 test.insert(key.to_owned(), value.as_str().unwrap_or_default().to_owned());

@@ -6,8 +6,8 @@ use super::found::Wrong;
 use super::sink::{Asked, New, Sink};
 use super::source::Source;
 use super::text::decoded;
-use crate::corpus::document::Section;
 use crate::corpus::Gold;
+use crate::corpus::document::Section;
 use crate::fault::{Error, Fault, Result};
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::reader::Reader as Xml;
@@ -21,8 +21,6 @@ const DEEPEST: usize = 64;
 
 #[derive(Default)]
 struct Page {
-    id: String,
-    source: String,
     focus: String,
     pairs: Vec<Pair>,
 }
@@ -50,7 +48,9 @@ impl Reader for MedQuad {
             };
             let page = match decoded(&whole) {
                 Some(text) => page(&text, &place),
-                None => Err(Fault::new(&place, "bytes that are no text").expected("XML").next("Fetch it again.")),
+                None => {
+                    Err(Fault::new(&place, "bytes that are no text").expected("XML").next("Fetch it again."))
+                }
             };
             match page {
                 Ok(page) => take(page, file, sink)?,
@@ -65,7 +65,9 @@ fn page(text: &str, place: &str) -> Result<Page, Fault> {
     let wrong = |xml: &Xml<&[u8]>, found: String| {
         let at = usize::try_from(xml.buffer_position()).unwrap_or(usize::MAX).min(text.len());
         let line = 1 + text.as_bytes()[..at].iter().filter(|b| **b == b'\n').count();
-        Fault::new(format!("{place}:{line}"), found).expected("XML of MedQuAD").next("Correct it, or fetch it again.")
+        Fault::new(format!("{place}:{line}"), found)
+            .expected("XML of MedQuAD")
+            .next("Correct it, or fetch it again.")
     };
     let mut xml = Xml::from_str(text);
     let (mut page, mut pair) = (Page::default(), Pair::default());
@@ -81,10 +83,6 @@ fn page(text: &str, place: &str) -> Result<Page, Fault> {
                 into = name(&tag);
                 text_of.clear();
                 match into.as_str() {
-                    "document" | "doc" | "diseasefile" => {
-                        page.id = first(&tag, &["id", "docid", "fid"]);
-                        page.source = first(&tag, &["source", "corpus"]);
-                    }
                     "qapair" | "pair" => pair = Pair::default(),
                     "question" => pair.id = attribute(&tag, "qid"),
                     _ => {}
@@ -119,13 +117,11 @@ fn name(tag: &BytesStart<'_>) -> String {
     tag.name().as_ref().to_ascii_lowercase()
 }
 
-fn first(tag: &BytesStart<'_>, keys: &[&str]) -> String {
-    keys.iter().map(|key| attribute(tag, key)).find(|value| !value.is_empty()).unwrap_or_default()
-}
-
 fn attribute(tag: &BytesStart<'_>, key: &str) -> String {
     match tag.try_get_attribute(key) {
-        Ok(Some(attribute)) => attribute.normalized_value(quick_xml::XmlVersion::Implicit1_0).map_or(String::new(), |value| value.into_owned()),
+        Ok(Some(attribute)) => attribute
+            .normalized_value(quick_xml::XmlVersion::Implicit1_0)
+            .map_or(String::new(), |value| value.into_owned()),
         _ => String::new(),
     }
 }
@@ -165,9 +161,9 @@ fn paragraphs(text: &str) -> String {
 
 fn take(page: Page, file: &Source, sink: &mut Sink<'_>) -> Result<()> {
     let place = file.place();
-    let folder = file.name.rsplit_once('/').map_or(page.source.as_str(), |(folder, _)| folder);
-    let own = if page.id.is_empty() { file.plain_name() } else { page.id.as_str() };
-    let id = format!("{folder}/{own}");
+    // Its own id is not its alone: some pages were divided into several files.
+    let name = file.plain_name();
+    let id = name.strip_suffix(".xml").unwrap_or(name).to_owned();
     let mut new = New { id: id.clone(), title: page.focus, ..New::default() };
     let mut asked = Vec::new();
     for pair in page.pairs {

@@ -27,7 +27,6 @@ mod tatqa;
 mod text;
 mod wikipedia;
 
-
 pub use edit::{Edited, put, remove_corpus, remove_documents};
 pub use found::{Tally, Wrong};
 pub use table::Mapping;
@@ -203,7 +202,12 @@ pub fn add(asked: &Request, corpora: &Path, report: Report<'_>, cancel: &Cancel)
 ///
 /// # Errors
 /// A [`Fault`] if the corpus was not imported; as [`add`]. What was there stays until the new one is complete.
-pub fn update(corpus: &Path, program: Option<PathBuf>, report: Report<'_>, cancel: &Cancel) -> Result<Imported> {
+pub fn update(
+    corpus: &Path,
+    program: Option<PathBuf>,
+    report: Report<'_>,
+    cancel: &Cancel,
+) -> Result<Imported> {
     let record = record(corpus)?;
     let asked = Request { program, ..record.request };
     let corpora = corpus.parent().unwrap_or(Path::new("."));
@@ -260,7 +264,10 @@ fn id(asked: &Request) -> Result<String> {
             .into());
     }
     let first = asked.paths.first().map(|p| p.canonicalize().unwrap_or_else(|_| p.clone()));
-    let name = first.as_deref().and_then(Path::file_name).map_or(String::new(), |n| n.to_string_lossy().into_owned());
+    let name = first
+        .as_deref()
+        .and_then(Path::file_name)
+        .map_or(String::new(), |n| n.to_string_lossy().into_owned());
     let stem = match first.is_some_and(|p| p.is_dir()) {
         true => name.as_str(),
         false => name.split('.').next().unwrap_or(&name),
@@ -358,7 +365,11 @@ fn manifest(asked: &Request, imported: &Imported) -> Manifest {
         id: imported.id.clone(),
         title,
         domain: "imported".into(),
-        description: format!("{} documents and {questions} questions, read as {}.", imported.documents, formats.join(", ")),
+        description: format!(
+            "{} documents and {questions} questions, read as {}.",
+            imported.documents,
+            formats.join(", ")
+        ),
         language: asked.language.clone().unwrap_or_else(|| "en".into()),
         licence: asked.licence.clone().unwrap_or_else(|| "not stated; see where it comes from".into()),
         source: format!("Imported from {first}."),
@@ -413,7 +424,11 @@ fn gather(
 
 /// Files by format. Where there is a data set, texts and tables beside it below the same path say what it is and are no
 /// part of it.
-fn grouped(files: Vec<(usize, Source, Is)>, asked: &Request, found: &mut Found) -> Vec<(Format, Vec<Source>)> {
+fn grouped(
+    files: Vec<(usize, Source, Is)>,
+    asked: &Request,
+    found: &mut Found,
+) -> Vec<(Format, Vec<Source>)> {
     let mut groups: Vec<(Format, Vec<Source>)> = Vec::new();
     let mut put = |format: Format, file: Source| match groups.iter_mut().find(|(f, _)| *f == format) {
         Some((_, files)) => files.push(file),

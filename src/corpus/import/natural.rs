@@ -83,7 +83,9 @@ pub(super) fn each_line<'a>(
 fn simplified(value: &Value, named: Option<Split>, place: &str, sink: &mut Sink<'_>) -> Result<()> {
     let Some(tokens) = text(value, "document_text") else {
         sink.wrong(Wrong::Shape, || {
-            Fault::new(place, "no document_text").expected("the page that the question is about").next("It is left out.")
+            Fault::new(place, "no document_text")
+                .expected("the page that the question is about")
+                .next("It is left out.")
         });
         return Ok(());
     };
@@ -116,13 +118,17 @@ fn simplified(value: &Value, named: Option<Split>, place: &str, sink: &mut Sink<
         let (start, end) = (number("start_token")?, number("end_token")?);
         (start < end).then(|| page.bytes(start..end)).flatten()
     };
-    let short = annotations.iter().map(|a| list(a, "short_answers")).find(|s| !s.is_empty()).unwrap_or_default();
+    let short =
+        annotations.iter().map(|a| list(a, "short_answers")).find(|s| !s.is_empty()).unwrap_or_default();
     let short: Vec<Range<usize>> = short.iter().filter_map(range).collect();
     let long = annotations.iter().filter_map(|a| a.get("long_answer")).find_map(range);
     let yes_no = annotations.iter().filter_map(|a| text(a, "yes_no_answer")).find(|a| *a != "NONE");
     let named_any = annotations.iter().any(|a| {
         !list(a, "short_answers").is_empty()
-            || a.get("long_answer").and_then(|l| l.get("start_token")).and_then(Value::as_i64).is_some_and(|n| n >= 0)
+            || a.get("long_answer")
+                .and_then(|l| l.get("start_token"))
+                .and_then(Value::as_i64)
+                .is_some_and(|n| n >= 0)
     });
     let quote = |range: Range<usize>| Gold { document: id.clone(), quote: page.text[range].to_owned() };
     if !short.is_empty() {
@@ -172,7 +178,10 @@ impl Page {
             if let Some(tag) = token.strip_prefix('<').and_then(|t| t.strip_suffix('>')) {
                 let (closes, name) = tag.strip_prefix('/').map_or((false, tag), |name| (true, name));
                 let name = name.to_ascii_lowercase();
-                let level = name.strip_prefix('h').and_then(|n| n.parse::<usize>().ok()).filter(|n| (1..=6).contains(n));
+                let level = name
+                    .strip_prefix('h')
+                    .and_then(|n| n.parse::<usize>().ok())
+                    .filter(|n| (1..=6).contains(n));
                 match level {
                     Some(level) if !closes => {
                         page.close(&mut open);
@@ -188,7 +197,9 @@ impl Page {
                             }
                         }
                     }
-                    None if ["p", "li", "tr", "dd", "dt", "table", "ul", "ol", "dl"].contains(&name.as_str()) => {
+                    None if ["p", "li", "tr", "dd", "dt", "table", "ul", "ol", "dl"]
+                        .contains(&name.as_str()) =>
+                    {
                         page.paragraph();
                     }
                     None if closes && ["td", "th"].contains(&name.as_str()) && !page.text.ends_with("| ") => {
@@ -249,7 +260,8 @@ impl Page {
 fn space(text: &mut String, token: &str) {
     let sticks = matches!(token, "." | "," | ";" | ":" | "?" | "!" | ")" | "]" | "'s" | "’s" | "''" | "%")
         || token.is_empty();
-    let after = text.ends_with(['(', '[', '\n']) || text.ends_with("``") || text.ends_with("| ") || text.is_empty();
+    let after =
+        text.ends_with(['(', '[', '\n']) || text.ends_with("``") || text.ends_with("| ") || text.is_empty();
     if !sticks && !after {
         text.push(' ');
     }

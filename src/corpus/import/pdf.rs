@@ -104,11 +104,17 @@ fn in_a_process(path: &Path, program: &Path, cancel: &Cancel) -> Result<Said> {
             }
             None if started.elapsed() > LONGEST => {
                 end(&mut child);
-                return Ok(Said::Wrong(format!("a PDF that takes more than {} s to read", LONGEST.as_secs())));
+                return Ok(Said::Wrong(format!(
+                    "a PDF that takes more than {} s to read",
+                    LONGEST.as_secs()
+                )));
             }
             None if memory(&child).is_some_and(|bytes| bytes > MOST_MEMORY) => {
                 end(&mut child);
-                return Ok(Said::Wrong(format!("a PDF that takes more than {} MiB to read", MOST_MEMORY >> 20)));
+                return Ok(Said::Wrong(format!(
+                    "a PDF that takes more than {} MiB to read",
+                    MOST_MEMORY >> 20
+                )));
             }
             None => std::thread::sleep(LOOK.min(started.elapsed() / 4 + Duration::from_millis(1))),
         }
@@ -138,7 +144,8 @@ fn on_a_thread(path: &Path, cancel: &Cancel) -> Result<Said> {
         .stack_size(STACK)
         .spawn(move || {
             let said = std::panic::catch_unwind(|| extract(&owned));
-            let _ = sender.send(said.unwrap_or_else(|_| Said::Wrong("a PDF that its reader cannot take".into())));
+            let _ =
+                sender.send(said.unwrap_or_else(|_| Said::Wrong("a PDF that its reader cannot take".into())));
         })
         .map_err(|e| Fault::io(path, "read", &e))?;
     let started = Instant::now();
@@ -158,7 +165,8 @@ fn document(pages: &[String]) -> New {
     for page in pages {
         let mut lines: Vec<&str> = page.lines().map(str::trim).collect();
         // A number alone above or below is that of the page.
-        let number = |line: &&str| !line.is_empty() && line.len() <= 4 && line.bytes().all(|b| b.is_ascii_digit());
+        let number =
+            |line: &&str| !line.is_empty() && line.len() <= 4 && line.bytes().all(|b| b.is_ascii_digit());
         if let Some(at) = lines.iter().rposition(|l| !l.is_empty()).filter(|at| number(&lines[*at])) {
             lines.remove(at);
         }
@@ -177,13 +185,32 @@ fn document(pages: &[String]) -> New {
                 let begins = line.starts_with(|c: char| c.is_lowercase());
                 text.push_str(if blank && (ends || !begins) { "\n\n" } else { "\n" });
             }
-            text.push_str(&line.split_whitespace().collect::<Vec<_>>().join(" "));
+            push_words(line, &mut text);
             blank = false;
         }
     }
     let text = text.replace('\0', "");
     let title = title_line(&text);
     New { id: String::new(), title, text, sections: Vec::new() }
+}
+
+/// The words of a line, without the dots that lead to page numbers.
+fn push_words(line: &str, text: &mut String) {
+    let mut first = true;
+    let leads = |word: &str| word.len() > 3 && word.bytes().all(|b| b == b'.') || word == ".";
+    let mut words = line.split_whitespace().peekable();
+    while let Some(word) = words.next() {
+        let mut shown = word;
+        if leads(word) && (word != "." || words.peek().is_some_and(|next| leads(next))) {
+            while words.next_if(|next| leads(next)).is_some() {}
+            shown = "…";
+        }
+        if !first {
+            text.push(' ');
+        }
+        text.push_str(shown);
+        first = false;
+    }
 }
 
 /// The first line, if it reads like a title.
@@ -200,8 +227,13 @@ mod tests {
 
     #[test]
     fn lines_of_a_page_become_paragraphs() {
-        let pages = ["A Short Paper\n\nWe show that re-\nsults hold. They do\nso often.\n\nNext part.\n3".to_owned()];
+        let pages =
+            ["A Short Paper\n\nWe show that re-\nsults hold. They do\nso often.\n\nNext part.\n3".to_owned()];
         let new = document(&pages);
+        assert_eq!(
+            document(&["2.1 Syntax . . . . . 2\nEnd . So.".to_owned()]).text,
+            "2.1 Syntax … 2\nEnd . So."
+        );
         assert_eq!(new.title, "A Short Paper");
         assert_eq!(new.text, "A Short Paper\n\nWe show that results hold. They do\nso often.\n\nNext part.");
     }

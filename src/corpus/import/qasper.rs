@@ -48,7 +48,11 @@ impl Reader for Qasper {
 }
 
 fn paper(id: &str, value: &Value) -> New {
-    let mut new = New { id: id.to_owned(), title: text(value, "title").unwrap_or_default().to_owned(), ..New::default() };
+    let mut new = New {
+        id: id.to_owned(),
+        title: text(value, "title").unwrap_or_default().to_owned(),
+        ..New::default()
+    };
     let mut push = |heading: Option<String>, paragraphs: &mut dyn Iterator<Item = &str>| {
         if !new.text.is_empty() {
             new.text.push_str("\n\n");

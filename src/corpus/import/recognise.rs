@@ -64,7 +64,9 @@ fn nested(object: &str) -> bool {
 /// A [`crate::fault::Fault`] if it cannot be read.
 pub(super) fn recognise(file: &Source, mapping: &Mapping) -> Result<Is> {
     let head = file.head()?;
-    if head.starts_with(b"%PDF-") || head.starts_with(b"PK\x03\x04") {
+    // A broken one is still what its name says, and is told as such.
+    let by_name = ["pdf", "docx"].contains(&file.ending().as_str());
+    if by_name || head.starts_with(b"%PDF-") || head.starts_with(b"PK\x03\x04") {
         return Ok(form(file, &head).map_or(Is::Nothing, Is::Document));
     }
     let Some(text) = decoded_head(&head) else {
@@ -87,7 +89,9 @@ pub(super) fn recognise(file: &Source, mapping: &Mapping) -> Result<Is> {
         Shape::Json if has("full_text") && has("abstract") => return Ok(Is::Of(Format::Qasper)),
         Shape::Json if has("questions") && has("body") && !has("table") => return Ok(Is::Of(Format::BioAsq)),
         Shape::Json if has("table") && has("paragraphs") => return Ok(Is::Of(Format::TatQa)),
-        Shape::Json if has("paragraphs") && (has("context") || has("qas")) => return Ok(Is::Of(Format::Squad)),
+        Shape::Json if has("paragraphs") && (has("context") || has("qas")) => {
+            return Ok(Is::Of(Format::Squad));
+        }
         Shape::Json if has("queries") && has("context") => return Ok(Is::Of(Format::Squad)),
         Shape::Json if has("is_impossible") && has("answers") => return Ok(Is::Of(Format::Squad)),
         Shape::Json if verdicts(text) => return Ok(Is::Of(Format::PubMedQa)),
@@ -96,7 +100,8 @@ pub(super) fn recognise(file: &Source, mapping: &Mapping) -> Result<Is> {
             return Ok(if array { Is::Of(Format::Table) } else { Is::Nothing });
         }
         Shape::Lines => {
-            let first: Value = text.lines().next().and_then(|l| serde_json::from_str(l).ok()).unwrap_or_default();
+            let first: Value =
+                text.lines().next().and_then(|l| serde_json::from_str(l).ok()).unwrap_or_default();
             return Ok(of_line(&first, mapping));
         }
         Shape::Other => {}
@@ -115,7 +120,8 @@ pub(super) fn recognise(file: &Source, mapping: &Mapping) -> Result<Is> {
 
 fn of_line(first: &Value, mapping: &Mapping) -> Is {
     let has = |key: &str| first.get(key).is_some();
-    let keys: Vec<&str> = first.as_object().map(|o| o.keys().map(String::as_str).collect()).unwrap_or_default();
+    let keys: Vec<&str> =
+        first.as_object().map(|o| o.keys().map(String::as_str).collect()).unwrap_or_default();
     if !mapping.is_empty() {
         return if mapping.fits(&keys) { Is::Of(Format::Table) } else { Is::Nothing };
     }
@@ -128,8 +134,12 @@ fn of_line(first: &Value, mapping: &Mapping) -> Is {
     if has("_id") && has("text") {
         return Is::Of(Format::Beir);
     }
-    let only = |allowed: &[&str]| keys.iter().all(|k| allowed.contains(k) || k.contains("correct_predictions"));
-    if has("question") && only(&["question", "answer", "id"]) && first.get("answer").is_none_or(Value::is_array) {
+    let only =
+        |allowed: &[&str]| keys.iter().all(|k| allowed.contains(k) || k.contains("correct_predictions"));
+    if has("question")
+        && only(&["question", "answer", "id"])
+        && first.get("answer").is_none_or(Value::is_array)
+    {
         return Is::Of(Format::NqOpen);
     }
     if mapping.fits(&keys) { Is::Of(Format::Table) } else { Is::Nothing }
@@ -148,8 +158,11 @@ fn keys_of_first(text: &str) -> Option<Vec<String>> {
         _ => {
             // Longer than what was looked at: the names of its columns may still be seen.
             let names = ["text", "body", "content", "question", "title", "context"];
-            let seen: Vec<String> =
-                names.iter().filter(|n| rest.contains(&format!("\"{n}\""))).map(|n| (*n).to_owned()).collect();
+            let seen: Vec<String> = names
+                .iter()
+                .filter(|n| rest.contains(&format!("\"{n}\"")))
+                .map(|n| (*n).to_owned())
+                .collect();
             (!seen.is_empty()).then_some(seen)
         }
     }

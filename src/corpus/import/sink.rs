@@ -132,7 +132,9 @@ impl<'a> Sink<'a> {
         if unfit || new.text.len() > LONGEST_TEXT {
             self.wrong(Wrong::Shape, || {
                 Fault::new(place, format!("an id of {} bytes, a text of {}", new.id.len(), new.text.len()))
-                    .expected(format!("an id of 1 to {LONGEST_ID} without tabs, a text of at most {LONGEST_TEXT}"))
+                    .expected(format!(
+                        "an id of 1 to {LONGEST_ID} without tabs, a text of at most {LONGEST_TEXT}"
+                    ))
                     .next("Shorten it, or divide the document; it is left out.")
             });
             return Ok(false);
@@ -318,11 +320,7 @@ impl Out {
             id: new.id.clone(),
             title: one_line(&new.title),
             text: new.text.clone(),
-            sections: new
-                .sections
-                .iter()
-                .map(|s| (s.heading.clone(), s.range.start, s.range.end))
-                .collect(),
+            sections: new.sections.iter().map(|s| (s.heading.clone(), s.range.start, s.range.end)).collect(),
         };
         let path = self.dir.join(format!("{:05}.jsonl", self.number));
         let failed = |e: &std::io::Error| Fault::io(&path, "write", e);

@@ -1,10 +1,10 @@
 //! Collections of the SMART system, as Cranfield and CISI: documents and questions as records of dotted fields (`.I 1`,
 //! `.T` title, `.A` author, `.B` where it appeared, `.W` text), and judgments as columns of numbers.
 
+use super::Reader;
 use super::found::Wrong;
 use super::sink::{New, Sink, one_line};
 use super::source::{Line, Lines, Source};
-use super::Reader;
 use crate::fault::{Fault, Result};
 use std::collections::HashSet;
 
@@ -63,7 +63,8 @@ impl Reader for Smart {
             } else {
                 records(file, sink, &mut |sink, record| {
                     let text = body(&record);
-                    let new = New { id: record.id, title: one_line(&record.title), text, sections: Vec::new() };
+                    let new =
+                        New { id: record.id, title: one_line(&record.title), text, sections: Vec::new() };
                     sink.document(new, &record.place)?;
                     Ok(())
                 })?;

@@ -95,7 +95,10 @@ impl Source {
         let mut packed = BufReader::with_capacity(1 << 17, counted);
         let start = packed.fill_buf().map_err(|e| failed(&e))?;
         let guard = |inner: Box<dyn Read>| -> Box<dyn BufRead> {
-            Box::new(BufReader::with_capacity(1 << 17, Unfolding { inner, taken: Rc::clone(&taken), given: 0 }))
+            Box::new(BufReader::with_capacity(
+                1 << 17,
+                Unfolding { inner, taken: Rc::clone(&taken), given: 0 },
+            ))
         };
         Ok(match start {
             [0x1f, 0x8b, ..] => guard(Box::new(flate2::bufread::MultiGzDecoder::new(packed))),
@@ -138,9 +141,9 @@ impl Source {
     fn failed(&self, error: &io::Error) -> Error {
         let fault = Fault::new(self.place(), error);
         match error.kind() {
-            io::ErrorKind::UnexpectedEof => {
-                fault.expected("a compressed file to its end").next("Fetch it again; a part of it is missing.")
-            }
+            io::ErrorKind::UnexpectedEof => fault
+                .expected("a compressed file to its end")
+                .next("Fetch it again; a part of it is missing."),
             io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData | io::ErrorKind::Other => {
                 fault.expected("a sound file").next("Unpack it by hand, or fetch it again.")
             }
@@ -235,9 +238,10 @@ impl<'a> Lines<'a> {
                     break;
                 }
             }
-            let fault = Fault::new(self.source.line(self.number), format!("more than {} MiB", LONGEST_LINE >> 20))
-                .expected("a shorter line")
-                .next("Divide it; the other lines are read.");
+            let fault =
+                Fault::new(self.source.line(self.number), format!("more than {} MiB", LONGEST_LINE >> 20))
+                    .expected("a shorter line")
+                    .next("Divide it; the other lines are read.");
             return Ok(Some((self.number, Line::Wrong(fault))));
         }
         while let Some(b'\n' | b'\r') = self.line.last() {
@@ -253,7 +257,9 @@ impl<'a> Lines<'a> {
                     Line::Wrong(
                         Fault::new(self.source.line(self.number), format!("the byte 0x{bad:02x}"))
                             .expected("text in UTF-8")
-                            .next("Save the file as UTF-8 (for instance with iconv); the other lines are read."),
+                            .next(
+                                "Save the file as UTF-8 (for instance with iconv); the other lines are read.",
+                            ),
                     )
                 }
             },
@@ -267,7 +273,10 @@ pub(super) fn files(path: &Path) -> Result<(Vec<Source>, Vec<Fault>)> {
     let about = std::fs::metadata(path).map_err(|e| Fault::io(path, "read", &e))?;
     let name_of = |path: &Path| path.file_name().map_or(String::new(), |n| n.to_string_lossy().into_owned());
     if about.is_file() {
-        return Ok((vec![Source { path: path.to_owned(), name: name_of(path), size: about.len() }], Vec::new()));
+        return Ok((
+            vec![Source { path: path.to_owned(), name: name_of(path), size: about.len() }],
+            Vec::new(),
+        ));
     }
     if !about.is_dir() {
         return Err(Fault::new(path.display(), "something that is neither file nor folder")

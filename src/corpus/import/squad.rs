@@ -77,7 +77,8 @@ fn is_flat(file: &Source) -> bool {
 fn is_lines(file: &Source) -> bool {
     let head = head(file);
     let first = head.lines().next().unwrap_or_default();
-    head.trim_start().starts_with('{') && serde_json::from_str::<Value>(first).is_ok_and(|v| v.get("context").is_some())
+    head.trim_start().starts_with('{')
+        && serde_json::from_str::<Value>(first).is_ok_and(|v| v.get("context").is_some())
 }
 
 fn lines(file: &Source, named: Option<Split>, sink: &mut Sink<'_>) -> Result<()> {
@@ -218,7 +219,9 @@ fn pairs(answers: &Value) -> Vec<(String, Option<usize>)> {
             })
             .filter(|(answer, _)| !answer.trim().is_empty())
             .collect(),
-        Value::Object(_) if answers.get("answers").is_some() => answers.get("answers").map(pairs).unwrap_or_default(),
+        Value::Object(_) if answers.get("answers").is_some() => {
+            answers.get("answers").map(pairs).unwrap_or_default()
+        }
         Value::Object(_) => {
             let starts = list(answers, "answer_start");
             let all = answers.get("text").map(texts).unwrap_or_default();

@@ -20,7 +20,10 @@ use std::io::Read;
 const COLUMNS: [(&str, &[&str]); 8] = [
     ("id", &["id", "_id", "doc_id", "docid", "uid", "pmid", "key"]),
     ("title", &["title", "headline", "name", "heading", "subject", "topic"]),
-    ("text", &["text", "body", "content", "contents", "passage", "context", "document", "abstract", "article"]),
+    (
+        "text",
+        &["text", "body", "content", "contents", "passage", "context", "document", "abstract", "article"],
+    ),
     ("section", &["section", "section_title"]),
     ("question", &["question", "query", "prompt", "instruction"]),
     ("answer", &["answer", "answers", "response", "reference", "output", "completion"]),
@@ -41,9 +44,10 @@ impl Mapping {
     pub fn parse(said: &str) -> Result<Self> {
         let mut mapping = BTreeMap::new();
         for pair in said.split(',').map(str::trim).filter(|p| !p.is_empty()) {
-            let known = pair.split_once('=').map(|(part, column)| (part.trim(), column.trim())).filter(
-                |(part, column)| COLUMNS.iter().any(|(name, _)| name == part) && !column.is_empty(),
-            );
+            let known = pair
+                .split_once('=')
+                .map(|(part, column)| (part.trim(), column.trim()))
+                .filter(|(part, column)| COLUMNS.iter().any(|(name, _)| name == part) && !column.is_empty());
             let Some((part, column)) = known else {
                 let parts: Vec<&str> = COLUMNS.iter().map(|(name, _)| *name).collect();
                 return Err(Fault::new("--map", format!("{pair:?}"))
@@ -94,9 +98,9 @@ impl Reader for Table {
             };
             let head = file.head()?;
             match super::recognise::shape(&head) {
-                super::recognise::Shape::Lines => each_line(file, sink, &mut |sink, value, place| {
-                    see(sink, row_of(value), place)
-                })?,
+                super::recognise::Shape::Lines => {
+                    each_line(file, sink, &mut |sink, value, place| see(sink, row_of(value), place))?
+                }
                 super::recognise::Shape::Json => each(file, sink, None, &mut |sink, key, value| {
                     see(sink, row_of(value), &format!("{}, [{key}]", file.place()))
                 })?,
@@ -229,7 +233,8 @@ impl Table {
                 Err(e) => return Err(failed(file, &meter, e)),
             }
             csv.get_mut().since = 0;
-            last = (record.position().map_or(0, csv::Position::line), record.iter().any(|c| c.contains(&b'\n')));
+            last =
+                (record.position().map_or(0, csv::Position::line), record.iter().any(|c| c.contains(&b'\n')));
             meter.tick(&file.name)?;
             let at = place(record.position());
             if record.len() != headers.len() {
@@ -241,7 +246,8 @@ impl Table {
                 });
                 continue;
             }
-            let cell = |bytes: &[u8]| super::text::decoded(bytes).map(|text| Value::String(text.into_owned()));
+            let cell =
+                |bytes: &[u8]| super::text::decoded(bytes).map(|text| Value::String(text.into_owned()));
             let cells: Option<Vec<Value>> = record.iter().map(cell).collect();
             match cells {
                 Some(cells) => see(sink, headers.iter().cloned().zip(cells).collect(), &at)?,
@@ -256,7 +262,10 @@ impl Table {
 fn failed(file: &Source, meter: &super::source::Meter<'_>, error: csv::Error) -> crate::fault::Error {
     match error.into_kind() {
         csv::ErrorKind::Io(e) => file.failed_in(&e, meter),
-        other => Fault::new(file.place(), format!("{other:?}")).expected("a table").next("Save it as CSV again.").into(),
+        other => Fault::new(file.place(), format!("{other:?}"))
+            .expected("a table")
+            .next("Save it as CSV again.")
+            .into(),
     }
 }
 

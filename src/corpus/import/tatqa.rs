@@ -66,7 +66,9 @@ fn context(value: &Value, place: &str, sink: &mut Sink<'_>) -> Result<Option<Con
     let table = value.get("table");
     let Some(id) = table.and_then(|t| json::id(t, "uid")) else {
         sink.wrong(Wrong::Shape, || {
-            Fault::new(place, "no table with a uid").expected("table, paragraphs and questions").next("It is left out.")
+            Fault::new(place, "no table with a uid")
+                .expected("table, paragraphs and questions")
+                .next("It is left out.")
         });
         return Ok(None);
     };
@@ -78,8 +80,13 @@ fn context(value: &Value, place: &str, sink: &mut Sink<'_>) -> Result<Option<Con
     }
     let before = context.text.len();
     for row in table.map(|t| list(t, "table")).unwrap_or_default() {
-        let cells: Vec<String> =
-            row.as_array().into_iter().flatten().map(|c| texts(c).concat()).map(|c| super::sink::one_line(&c)).collect();
+        let cells: Vec<String> = row
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|c| texts(c).concat())
+            .map(|c| super::sink::one_line(&c))
+            .collect();
         let range = context.push(cells.join(" | ").trim_matches([' ', '|']));
         context.rows.push(range);
     }
@@ -108,9 +115,12 @@ fn find_whole(text: &str, part: &str) -> Option<usize> {
     text.match_indices(part).map(|(at, _)| at).find(|at| {
         let (before, after) = (&text[..*at], &text[at + part.len()..]);
         let number = part.starts_with(|c: char| c.is_ascii_digit());
-        let within = number && before.ends_with([',', '.']) && before[..before.len() - 1].ends_with(|c: char| c.is_ascii_digit());
+        let within = number
+            && before.ends_with([',', '.'])
+            && before[..before.len() - 1].ends_with(|c: char| c.is_ascii_digit());
         let mut rest = after.chars();
-        let more = matches!((rest.next(), rest.next()), (Some(',' | '.'), Some(c)) if number && c.is_ascii_digit());
+        let more =
+            matches!((rest.next(), rest.next()), (Some(',' | '.'), Some(c)) if number && c.is_ascii_digit());
         !within && !more && !before.ends_with(goes_on) && !after.starts_with(goes_on)
     })
 }
@@ -131,7 +141,8 @@ impl Context {
         let mut ranges: Vec<Range<usize>> = Vec::new();
         for mapping in list(question, "mappings").iter().filter_map(Value::as_object) {
             for (key, at) in mapping {
-                let number = |n: usize| at.get(n).and_then(Value::as_u64).and_then(|n| usize::try_from(n).ok());
+                let number =
+                    |n: usize| at.get(n).and_then(Value::as_u64).and_then(|n| usize::try_from(n).ok());
                 if key == "table" {
                     ranges.extend(number(0).and_then(|row| self.rows.get(row)).cloned());
                 } else if let Some(order) = key.strip_prefix("paragraph_")
@@ -157,13 +168,15 @@ impl Context {
                     }
                 }
                 if found.is_empty() {
-                    let row = self.rows.iter().find(|row| find_whole(&self.text[(*row).clone()], part).is_some());
+                    let row =
+                        self.rows.iter().find(|row| find_whole(&self.text[(*row).clone()], part).is_some());
                     found.extend(row.cloned());
                 }
                 ranges.extend(found);
             }
             if ranges.is_empty() {
-                let of = |(order, range): &(String, Range<usize>)| related.contains(order).then(|| range.clone());
+                let of =
+                    |(order, range): &(String, Range<usize>)| related.contains(order).then(|| range.clone());
                 ranges.extend(self.paragraphs.iter().filter_map(of));
             }
             if ranges.is_empty() && !self.rows.is_empty() {
@@ -175,7 +188,10 @@ impl Context {
         ranges.retain(|r| !self.text[r.clone()].trim().is_empty());
         ranges.sort_by_key(|r| (r.start, r.end));
         ranges.dedup();
-        ranges.iter().map(|r| Gold { document: self.id.clone(), quote: self.text[r.clone()].to_owned() }).collect()
+        ranges
+            .iter()
+            .map(|r| Gold { document: self.id.clone(), quote: self.text[r.clone()].to_owned() })
+            .collect()
     }
 
     /// The sentences around characters of a paragraph.

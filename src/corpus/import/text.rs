@@ -1,8 +1,8 @@
 //! What several readers do with text: the sentence around an answer, where a quote stands, short names, what sort of
 //! answer a question asks for, bytes of unknown encoding.
 
-use super::sink::Sink;
 use super::found::Wrong;
+use super::sink::Sink;
 use crate::corpus::Kind;
 use crate::fault::Fault;
 use crate::text::sentences;
@@ -173,8 +173,8 @@ pub(super) fn kind_of(question: &str, answer: &str) -> Kind {
         ("which" | "what", "are") if !asked.contains("(are)") => Kind::List,
         ("define", _) => Kind::Definition,
         (
-            "is" | "are" | "do" | "does" | "did" | "can" | "could" | "was" | "were" | "has" | "have" | "should"
-            | "will" | "would",
+            "is" | "are" | "do" | "does" | "did" | "can" | "could" | "was" | "were" | "has" | "have"
+            | "should" | "will" | "would",
             _,
         ) => Kind::YesNo,
         _ if yes_or_no => Kind::YesNo,
@@ -204,13 +204,15 @@ pub(super) fn decoded(bytes: &[u8]) -> Option<Cow<'_, str>> {
     if bytes.contains(&0) {
         return None;
     }
-    let controls = bytes.iter().filter(|b| **b < 0x20 && !matches!(**b, b'\n' | b'\r' | b'\t' | 0x0c)).count();
+    let controls =
+        bytes.iter().filter(|b| **b < 0x20 && !matches!(**b, b'\n' | b'\r' | b'\t' | 0x0c)).count();
     (controls * 50 <= bytes.len()).then(|| encoding_rs::WINDOWS_1252.decode_without_bom_handling(bytes).0)
 }
 
 /// The beginning of a file as text: where it was cut, a character may have been too.
 pub(super) fn decoded_head(head: &[u8]) -> Option<Cow<'_, str>> {
-    decoded(head).or_else(|| (head.len() >= super::source::HEAD).then(|| decoded(&head[..head.len() - 4])).flatten())
+    decoded(head)
+        .or_else(|| (head.len() >= super::source::HEAD).then(|| decoded(&head[..head.len() - 4])).flatten())
 }
 
 #[cfg(test)]

@@ -51,7 +51,9 @@ fn pages(file: &Source, sink: &mut Sink<'_>) -> Result<()> {
             match page.take() {
                 Some(open) => end(open, sink)?,
                 None => sink.wrong(Wrong::Shape, || {
-                    Fault::new(file.line(number), "</doc>").expected("<doc …> before it").next("It is passed over.")
+                    Fault::new(file.line(number), "</doc>")
+                        .expected("<doc …> before it")
+                        .next("It is passed over.")
                 }),
             }
         } else if let Some(page) = &mut page {
