@@ -23,7 +23,7 @@ pub(super) fn read(bytes: &[u8], place: &str) -> Result<New> {
     let mut part = |name: &str| -> Result<Option<String>, Fault> {
         let file = match archive.by_name(name) {
             Ok(file) => file,
-            Err(zip::result::ZipError::FileNotFound { .. }) => return Ok(None),
+            Err(zip::result::ZipError::FileNotFound) => return Ok(None),
             Err(e) => return Err(wrong(format!("{e} in {name}"))),
         };
         // What is said of the size may be a lie; what comes out is counted.

@@ -23,7 +23,7 @@ pub(super) fn decoded(bytes: &[u8]) -> Option<Cow<'_, str>> {
             let end = label
                 .find(|c: char| !c.is_ascii_alphanumeric() && !"-_:.".contains(c))
                 .unwrap_or(label.len());
-            if let Some(encoding) = encoding_rs::Encoding::for_label(label[..end].as_bytes()) {
+            if let Some(encoding) = encoding_rs::Encoding::for_label(&label.as_bytes()[..end]) {
                 return Some(encoding.decode(bytes).0);
             }
         }

@@ -19,6 +19,13 @@ pub(super) struct BioAsq;
 /// Snippets of all documents are kept until every question has been read; they must not fill the memory.
 const MOST_SNIPPETS: usize = 512 << 20;
 
+/// A question with what it quotes: documents and texts.
+struct Quoting {
+    asked: Asked,
+    quotes: Vec<(String, String)>,
+    place: String,
+}
+
 #[derive(Default)]
 struct Quoted {
     /// By section and offset, so that they come as in the abstract.
@@ -28,7 +35,7 @@ struct Quoted {
 impl Reader for BioAsq {
     fn read(&self, files: &[Source], sink: &mut Sink<'_>) -> Result<()> {
         let mut documents: BTreeMap<String, Quoted> = BTreeMap::new();
-        let mut questions: Vec<(Asked, Vec<(String, String)>, String)> = Vec::new();
+        let mut questions: Vec<Quoting> = Vec::new();
         let mut bytes = 0;
         for file in files {
             let named = split::named(&file.name);
@@ -66,7 +73,7 @@ impl Reader for BioAsq {
                     .next("Divide it into several files, and make a corpus of each.")
                     .into());
                 }
-                questions.push((asked(&value, named), quotes, place));
+                questions.push(Quoting { asked: asked(&value, named), quotes, place });
                 Ok(())
             })?;
         }
@@ -87,7 +94,7 @@ impl Reader for BioAsq {
             let new = New { id: id.clone(), title: format!("PubMed {id}"), text, sections: Vec::new() };
             sink.document(new, id)?;
         }
-        for (mut asked, quotes, place) in questions {
+        for Quoting { mut asked, quotes, place } in questions {
             for (document, quote) in quotes {
                 let there =
                     documents.get(&document).is_some_and(|d| d.snippets.values().any(|s| s.contains(&quote)));

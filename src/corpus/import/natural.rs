@@ -247,8 +247,8 @@ impl Page {
     /// The bytes of a run of tokens, without space around.
     fn bytes(&self, tokens: Range<usize>) -> Option<Range<usize>> {
         let run = self.tokens.get(tokens)?;
-        let words = run.iter().filter(|(start, end)| start < end);
-        let (start, end) = (words.clone().next()?.0, words.last()?.1);
+        let mut words = run.iter().filter(|(start, end)| start < end);
+        let (start, end) = (words.clone().next()?.0, words.next_back()?.1);
         let inner = self.text.get(start..end)?;
         let start = start + (inner.len() - inner.trim_start().len());
         let end = start + inner.trim().len();

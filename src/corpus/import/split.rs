@@ -36,7 +36,7 @@ pub(super) fn settle(asked: Vec<Asked>, mut id_of: impl FnMut(&Asked) -> String)
     groups.iter().for_each(|g| *sizes.entry(*g).or_default() += 1);
     #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)] // Counts.
     let most = ((asked.len() as f64 * TOGETHER) as usize).max(FEW);
-    let names: Vec<String> = asked.iter().map(|q| name_of(q)).collect();
+    let names: Vec<String> = asked.iter().map(name_of).collect();
     let mut first: HashMap<usize, usize> = HashMap::new();
     for (n, group) in groups.iter().enumerate() {
         let entry = first.entry(*group).or_insert(n);
@@ -63,11 +63,11 @@ pub(super) fn settle(asked: Vec<Asked>, mut id_of: impl FnMut(&Asked) -> String)
         };
         drawn.push((split, *order.as_bytes(), question));
     }
-    drawn.sort_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)));
+    drawn.sort_by_key(|d| (d.0, d.1));
     drawn.into_iter().map(|(_, _, question)| question).collect()
 }
 
-/// What a question's draw hangs on, where it is drawn for a whole group: the first of its documents, else itself.
+/// What a question's draw hangs on: its own words and id. A group is drawn by the first of its questions.
 fn name_of(asked: &Asked) -> String {
     let key = asked.key.as_deref().unwrap_or_default();
     format!("{}\0{key}", asked.question.to_lowercase())
