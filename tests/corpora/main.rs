@@ -3,6 +3,7 @@
 
 mod bad;
 mod changes;
+mod command;
 mod formats;
 mod fuzz;
 mod real;

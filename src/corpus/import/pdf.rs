@@ -43,12 +43,16 @@ pub(super) fn read(file: &Source, program: Option<&Path>, cancel: &Cancel) -> Re
         None => on_a_thread(&file.path, cancel)?,
     };
     match said {
-        Said::Pages(pages) if pages.iter().all(|p| p.trim().is_empty()) => {
-            Err(Fault::new(&place, format!("{} pages without text", pages.len()))
-                .expected("a PDF with text; this may be a scan")
-                .next("Put text under its pages (ocrmypdf does), and add it again.")
-                .into())
-        }
+        Said::Pages(pages) if pages.iter().all(|p| p.trim().is_empty()) => Err(Fault::new(
+            &place,
+            match pages.len() {
+                1 => "one page without text".to_owned(),
+                n => format!("{n} pages without text"),
+            },
+        )
+        .expected("a PDF with text; this may be a scan")
+        .next("Put text under its pages (ocrmypdf does), and add it again.")
+        .into()),
         Said::Pages(pages) => Ok(document(&pages)),
         Said::Wrong(found) => Err(Fault::new(&place, found)
             .expected("a PDF whose text can be read")
