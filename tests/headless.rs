@@ -190,10 +190,10 @@ fn retrieval_is_measured_on_the_answerable_test_questions() {
         let found = data.juxta(&["corpus", "eval", id, "--json"]).json();
         assert_eq!(found["corpus"], id);
         let all = &found["all"];
-        has(all, &["questions", "hit_at", "recall_at", "mrr", "ndcg_at_10"]);
+        has(all, &["questions", "hit_at", "recall_at", "mrr", "map", "ndcg_at_10"]);
         let hit_at: Vec<(u64, f64)> =
             serde_json::from_value(all["hit_at"].clone()).expect("depths and shares");
-        assert_eq!(hit_at.iter().map(|(k, _)| *k).collect::<Vec<_>>(), [1, 3, 5, 10]);
+        assert_eq!(hit_at.iter().map(|(k, _)| *k).collect::<Vec<_>>(), [1, 3, 5, 10, 100]);
         assert!(hit_at.windows(2).all(|w| w[0].1 <= w[1].1), "deeper finds no less: {hit_at:?}");
         assert!(hit_at.iter().all(|(_, share)| (0.0..=1.0).contains(share)) && hit_at[1].1 > 0.0);
         let parts = ["few_shared_words", "more_shared_words"].map(|p| found[p]["questions"].as_u64());

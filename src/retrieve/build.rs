@@ -84,6 +84,11 @@ pub fn open_or_watch(
     if let Some(index) = open(entry, indices, settings)? {
         return Ok(index);
     }
+    // What is wrong with a corpus is told before anything is made of it. One that was imported is sound by its making,
+    // and reading it whole would take as long as following a change.
+    if !entry.folder.has(corpus::import::RECORD) {
+        entry.read()?;
+    }
     let path = indices.join(name(&entry.manifest.id, &entry.digest()?, settings));
     std::fs::create_dir_all(indices).map_err(|e| Fault::io(indices, "make", &e))?;
     let beside = tempfile::Builder::new()
