@@ -161,8 +161,8 @@ fn index(data_dir: Option<&Path>, id: &str, cancel: &Cancel) -> anyhow::Result<u
 pub(super) fn look(paths: &[PathBuf], reading: &Reading) -> anyhow::Result<Imported> {
     let cancel = interruptible();
     let bar = Bar::new();
-    Ok(import::look(&reading.request(paths), &|p| bar.show(&p), &cancel)
-        .map_err(stopped("The same command checks it again."))?)
+    import::look(&reading.request(paths), &|p| bar.show(&p), &cancel)
+        .map_err(stopped("The same command checks it again."))
 }
 
 pub(super) fn update(data_dir: Option<&Path>, args: &Update) -> anyhow::Result<()> {
