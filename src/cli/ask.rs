@@ -127,6 +127,9 @@ fn figures(answer: &Answer) -> String {
     if let Some(first) = answer.seconds_to_first_token {
         parts.push(format!("first after {first:.2} s"));
     }
+    if answer.system_folded {
+        parts.push("told the instruction with the question: its template refuses a system message".into());
+    }
     match answer.finish {
         Finish::Stop => {}
         Finish::Length => parts.push("cut off at the limit".into()),

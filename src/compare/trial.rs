@@ -124,6 +124,9 @@ pub struct Answer {
     /// BLAKE3 of the rendered prompt, as hex; absent where it could not be rendered.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub prompt_digest: Option<String>,
+    /// Whether the model's template refuses a system message, so that its text stood above the question.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub system_folded: bool,
 }
 
 /// What is needed to run a trial again.
