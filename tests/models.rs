@@ -22,7 +22,7 @@ fn fails(data: &Data, args: &[&str], parts: &[&str]) {
 }
 
 fn names(data: &Data) -> Vec<String> {
-    let listed = ok(&data, &["model", "list", "--json"]).json();
+    let listed = data.juxta(&["model", "list", "--json"]).json();
     let all = listed.as_array().expect("a list").iter();
     let mut names: Vec<String> = all.map(|m| m["name"].as_str().expect("a name").to_owned()).collect();
     names.retain(|name| !name.starts_with("reader"));
@@ -71,7 +71,7 @@ fn what_was_copied_outlives_its_source_and_what_was_not_is_missed_by_name() {
     assert_eq!(digest("copied"), digest("linked"));
     fs::remove_dir_all(&source).expect("removed");
     assert_eq!(names(&data), ["copied"]);
-    let listed = ok(&data, &["model", "list"]);
+    let listed = data.juxta(&["model", "list"]);
     assert!(
         listed.err.contains("which is not there") && listed.err.contains("model remove linked"),
         "{}",
@@ -184,11 +184,16 @@ fn a_template_that_refuses_a_system_message_is_told_in_the_trial() {
         source.join("chat_template.jinja"),
     )
     .expect("copied");
-    let told = data.juxta(&["model", "add", "strict", &source.to_string_lossy()]);
+    let told = ok(&data, &["model", "add", "strict", &source.to_string_lossy()]);
     assert!(told.contains("refuses a system message, which goes above the question"), "{told}");
     let args = ["ask", "What is asthma?", "--pair", "reader,strict", "--max-tokens", "4"];
     let trial = data.juxta(&[&args[..], &["--json"]].concat()).json();
     assert_eq!(trial["answers"][1]["system_folded"], true);
     assert!(trial["answers"][0].get("system_folded").is_none());
-    assert!(data.juxta(&args).ok().contains("its template refuses a system message"));
+    let asked = data.juxta(&args);
+    assert!(asked.ok().contains("its template refuses a system message"));
+    assert!(asked.err.contains("reader and strict have two chat templates"), "{}", asked.err);
+    let asked =
+        data.juxta(&["ask", "What is asthma?", "--pair", "strict,reader-everyday-200", "--max-tokens", "2"]);
+    assert!(asked.err.contains("two chat templates") && !asked.err.contains("another base"), "{}", asked.err);
 }

@@ -65,6 +65,9 @@ pub(super) fn run(lab: &Lab, args: &Args) -> anyhow::Result<()> {
         lab.ask(&asking, &index, &events, &cancel)
             .map_err(out::stopped("Nothing was said by then; the same command asks again."))?
     };
+    for remark in trial.remarks() {
+        out::remark(&remark);
+    }
     if args.json {
         out::json(&trial)?
     } else {

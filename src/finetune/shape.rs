@@ -27,14 +27,9 @@ impl Shape {
     /// The sizes of a model that has been read and checked.
     ///
     /// # Errors
-    /// A [`Fault`] if its family is computed in another way than the passes here do.
+    /// As [`check_base`].
     pub fn of(read: &generate::Shape, name: &str) -> Result<Self> {
-        if !read.is_plain() {
-            return Err(Fault::new(name, format!("a model of the {} family", read.family))
-                .expected("llama, or mistral without a window: what fine-tuning has passes for")
-                .next("Choose another base, or fine-tune it elsewhere (PEFT) and add the adapter.")
-                .into());
-        }
+        check_base(read, name)?;
         Ok(Self {
             vocabulary: read.vocabulary,
             hidden: read.hidden,
@@ -54,4 +49,18 @@ impl Shape {
     pub fn qkv(&self) -> usize {
         (self.heads + 2 * self.kv_heads) * self.head
     }
+}
+
+/// That a model is computed in the way the passes here do it.
+///
+/// # Errors
+/// A [`Fault`] naming its family.
+pub fn check_base(read: &generate::Shape, name: &str) -> Result<()> {
+    if read.is_plain() {
+        return Ok(());
+    }
+    Err(Fault::new(name, format!("a model of the {} family", read.family))
+        .expected("llama, or mistral without windows: what fine-tuning has passes for")
+        .next("Choose another base, or fine-tune it elsewhere (PEFT) and add the adapter.")
+        .into())
 }

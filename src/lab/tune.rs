@@ -258,6 +258,7 @@ impl Lab {
         let report = |p: Progress| watch(Status::Preparing(p));
         let index = self.index(&found.entry, &report, cancel)?;
         let read = Checkpoint::load(&found.base.folder, &found.base.name, &report, cancel)?;
+        finetune::check_base(&read.shape, &found.base.name)?;
         let window = read.shape.window();
         let longest = recipe.max_tokens.min(window);
         let source = Source {

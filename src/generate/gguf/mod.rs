@@ -45,13 +45,19 @@ const TYPES: [GgmlDType; 12] = [
     GgmlDType::Q6K,
 ];
 
+/// Those that candle has no vectorised products for: a fiftieth of the speed of the others here. Models of a size for
+/// which that is worth the memory are widened to f32; larger ones stay slow. It hangs on nothing but the file, so that the
+/// same model gives the same answers everywhere.
+const SLOW: [GgmlDType; 3] = [GgmlDType::Q4_1, GgmlDType::Q5_0, GgmlDType::Q5_1];
+const MOST_WIDENED: u64 = 1_000_000_000;
+
 /// A quantised model, loaded.
 pub(super) struct Quantised {
     pub(super) parts: Parts,
     pub(super) codec: Codec,
     /// Numbers in its weights.
     pub(super) parameters: u64,
-    /// The number type of most of its bytes.
+    /// The number type of most of its bytes, and what it is computed in where that is another.
     pub(super) types: String,
 }
 
@@ -86,8 +92,11 @@ pub(super) fn load(
     let Described { shape, codec, parameters, types, bytes } = described;
     check_memory(&source.place, bytes)?;
     let place = source.place.clone();
+    let widened = parameters <= MOST_WIDENED;
+    let slow = content.tensor_infos.values().any(|t| SLOW.contains(&t.ggml_dtype));
+    let types = if widened && slow { format!("{types} widened to f32") } else { types };
     let mut tensors =
-        Tensors { content, source: Watched { total: source.len, source, name, report, cancel } };
+        Tensors { content, widened, source: Watched { total: source.len, source, name, report, cancel } };
     let parts = parts(shape, &mut tensors);
     cancel.check()?;
     let parts = parts.map_err(|e| {
@@ -112,10 +121,10 @@ impl Opened {
             None => shape,
         };
         let codec = words::codec(&content, folder, &source.place)?;
-        let infos = content.tensor_infos.values();
-        let parameters = infos.clone().map(|t| t.shape.elem_count() as u64).sum();
+        let parameters: u64 = content.tensor_infos.values().map(|t| t.shape.elem_count() as u64).sum();
+        let widened = parameters <= MOST_WIDENED;
         let bytes =
-            content.tensor_infos.values().map(|t| bytes_in_memory(t.ggml_dtype, t.shape.elem_count()));
+            content.tensor_infos.values().map(|t| bytes_in_memory(t.ggml_dtype, t.shape.dims(), widened));
         let described = Described { shape, codec, parameters, types: most_of(&content), bytes: bytes.sum() };
         Ok(Self { content, described })
     }
@@ -133,12 +142,23 @@ fn factors(content: &Content, source: &mut Source, name: &str) -> Result<Vec<f32
     })
 }
 
-/// Numbers without blocks are widened to f32.
-fn bytes_in_memory(dtype: GgmlDType, n: usize) -> u64 {
-    match dtype {
-        GgmlDType::F32 | GgmlDType::F16 | GgmlDType::BF16 => 4 * n as u64,
-        _ => (n / dtype.block_size() * dtype.type_size()) as u64,
+/// Bytes that a tensor takes in memory: numbers without blocks are widened to f32, slow ones where `widened` says so, and
+/// of some candle makes a second copy for its fastest products, where rows and columns are whole tiles.
+fn bytes_in_memory(dtype: GgmlDType, dims: &[usize], widened: bool) -> u64 {
+    let n: usize = dims.iter().product();
+    if is_dense(dtype, widened) {
+        return 4 * n as u64;
     }
+    let bytes = (n / dtype.block_size() * dtype.type_size()) as u64;
+    let packed = matches!(dtype, GgmlDType::Q8_0 | GgmlDType::Q4K | GgmlDType::Q6K);
+    match dims {
+        [rows, columns] if packed && rows % 16 == 0 && columns % 256 == 0 => 2 * bytes,
+        _ => bytes,
+    }
+}
+
+fn is_dense(dtype: GgmlDType, widened: bool) -> bool {
+    matches!(dtype, GgmlDType::F32 | GgmlDType::F16 | GgmlDType::BF16) || (widened && SLOW.contains(&dtype))
 }
 
 /// That every tensor is there, in its shape, within the file and of a known type, and that there is none besides.
@@ -202,6 +222,8 @@ fn check_tensors(shape: &Shape, content: &Content, source: &Source) -> Result<()
 /// The tensors of a file, by their names in Hugging Face transformers.
 struct Tensors<'a> {
     content: Content,
+    /// Whether slow numbers are widened.
+    widened: bool,
     source: Watched<'a>,
 }
 
@@ -218,14 +240,14 @@ impl Tensors<'_> {
     fn linear(&mut self, shape: &Shape, hub: &str, biased: bool) -> candle_core::Result<Linear> {
         let weight = self.quantised(shape, &format!("{hub}.weight"))?;
         let bias = if biased { Some(self.dense(shape, &format!("{hub}.bias"))?) } else { None };
-        Ok(Linear { weight: weight_of(Arc::new(weight))?, bias })
+        Ok(Linear { weight: weight_of(Arc::new(weight), self.widened)?, bias })
     }
 }
 
-fn weight_of(tensor: Arc<QTensor>) -> candle_core::Result<Weight> {
-    Ok(match QMatMul::from_arc(tensor)? {
-        QMatMul::Tensor(dense) => Weight::Dense(dense),
-        quantised => Weight::Quantised(quantised),
+fn weight_of(tensor: Arc<QTensor>, widened: bool) -> candle_core::Result<Weight> {
+    Ok(match is_dense(tensor.dtype(), widened) {
+        true => Weight::Dense(tensor.dequantize(&Device::Cpu)?),
+        false => Weight::Quantised(QMatMul::from_arc(tensor)?),
     })
 }
 
@@ -236,15 +258,11 @@ fn parts(shape: Shape, tensors: &mut Tensors) -> candle_core::Result<Parts> {
         true => Arc::clone(&table),
         false => Arc::new(tensors.quantised(s, "lm_head.weight")?),
     };
-    let head = Linear { weight: weight_of(head)?, bias: None };
-    let embedding = match (table.dtype(), &head.weight) {
+    let head = Linear { weight: weight_of(head, tensors.widened)?, bias: None };
+    let embedding = match &head.weight {
         // Widened once for both.
-        (GgmlDType::F32 | GgmlDType::F16 | GgmlDType::BF16, Weight::Dense(dense)) if s.tied => {
-            Embedding::Dense(dense.clone())
-        }
-        (GgmlDType::F32 | GgmlDType::F16 | GgmlDType::BF16, _) => {
-            Embedding::Dense(table.dequantize(&Device::Cpu)?)
-        }
+        Weight::Dense(dense) if s.tied => Embedding::Dense(dense.clone()),
+        _ if is_dense(table.dtype(), tensors.widened) => Embedding::Dense(table.dequantize(&Device::Cpu)?),
         _ => Embedding::Quantised(table),
     };
     let mut layers = Vec::new();
