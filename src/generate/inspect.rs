@@ -250,7 +250,9 @@ pub fn inspect(contender: &Contender, registry: &Registry) -> Inspection {
         }
         (Kind::Gguf, Some(file)) => seen.quantised(contender, file),
         (Kind::Adapter { .. }, _) => seen.adapted(contender, registry),
-        _ => {
+        // A file's contender always has its file.
+        (Kind::Gguf, None) => {}
+        (Kind::Base | Kind::Full { .. }, _) => {
             seen.dense(contender);
             if contender.kind.base().is_some()
                 && let Err(Error::Fault(fault)) = registry.base_of(contender)

@@ -14,6 +14,8 @@ use std::fmt;
 use std::path::Path;
 
 const BUNDLED: &str = "assets/models";
+/// Known names that a fault tells before it counts the rest.
+const NAMED: usize = 12;
 
 /// A model that can answer: found, not loaded.
 #[derive(Debug, Clone, Serialize)]
@@ -176,9 +178,13 @@ impl Registry {
     }
 
     fn unknown(&self, place: &str, found: &str) -> Error {
-        let names: Vec<&str> = self.contenders.iter().map(|c| c.name.as_str()).collect();
+        let names: Vec<&str> = self.contenders.iter().take(NAMED).map(|c| c.name.as_str()).collect();
+        let more = match self.contenders.len().saturating_sub(NAMED) {
+            0 => String::new(),
+            more => format!(" and {more} more (`juxta model list`)"),
+        };
         Fault::new(place, found)
-            .expected(format!("one of {}, or a path to a folder or a GGUF file", names.join(", ")))
+            .expected(format!("one of {}{more}, or a path to a folder or a GGUF file", names.join(", ")))
             .next("Choose one of these, or put the model into the models folder.")
             .into()
     }

@@ -177,7 +177,8 @@ fn without_generation_tags(source: &str) -> String {
     let mut out = String::with_capacity(source.len());
     let mut rest = source;
     while let Some(start) = rest.find("{%") {
-        let Some(length) = rest[start..].find("%}") else { break };
+        // Behind the two letters, or `{%}` would end before it begins.
+        let Some(length) = rest[start + 2..].find("%}").map(|n| n + 2) else { break };
         let inside = &rest[start + 2..start + length];
         let bare = inside.trim_matches(|c: char| c.is_whitespace() || c == '-' || c == '+');
         let replaced = match bare {
@@ -307,6 +308,13 @@ mod tests {
         let source =
             "{% for m in messages %}{%- generation -%} {{ m.role }} {%- endgeneration %}{% endfor %}";
         assert_eq!(rendered(source), "systemuser");
+    }
+
+    #[test]
+    fn half_a_tag_is_no_jinja_and_no_panic() {
+        for source in ["{%}", "{{%}", "{%", "{%%}", "{%-%}", "a {% generation", "{%}%}"] {
+            assert!(Template::new(source, BTreeMap::new(), "a.jinja").is_err(), "{source}");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What is written as GGUF is read back as the same model. That llama.cpp reads it too is `tests/reference/llama_cpp.py`'s.
 
-use super::support::{Copy, copy, furthest, load, models, refused, spread};
+use super::support::{Copy, copy, furthest, load, models, refused, shared, spread};
 use juxta::fault::Result;
 use juxta::generate::{Model, Numbers, Order, Registry, export};
 use juxta::job::{Cancel, SILENT};
@@ -133,4 +133,38 @@ fn what_such_a_file_cannot_say_is_refused() {
     refused(exported(&there.path(""), &there.path("out.gguf"), Numbers::F16), &["out.gguf", "a new one"]);
     assert_eq!(std::fs::read(there.path("out.gguf")).expect("read"), b"mine");
     refused(exported(&models().join("nothing"), Path::new("x.gguf"), Numbers::F16), &["unknown"]);
+}
+
+#[test]
+fn sentence_piece_tokenizers_of_real_models_come_back_as_they_were() {
+    let Some(folder) = shared("hf-tokenizers") else { return };
+    for path in ["mistral/tokenizer.json", "tinyllama/lora_adapter/tokenizer.json"] {
+        // A model of 32,000 tokens and next to nothing else.
+        let tokenizer = std::fs::read(folder.join(path)).expect("read");
+        let vocabulary = 32_000;
+        let model = copy("grouped")
+            .set(CONFIG, "vocab_size", json!(vocabulary))
+            .write("tokenizer.json", tokenizer)
+            .tensors("model.safetensors", |all| {
+                for (name, shape) in all.iter_mut() {
+                    if name.contains("embed_tokens") || name.contains("lm_head") {
+                        shape[0] = vocabulary;
+                    }
+                }
+            });
+        let dir = tempfile::tempdir().expect("a folder");
+        let file = dir.path().join("out.gguf");
+        exported(&model.path(""), &file, Numbers::F16).unwrap_or_else(|e| panic!("{path}: {e}"));
+        let (before, after) = (model.load().expect("loads"), load(&file.to_string_lossy()).expect("loads"));
+        let (a, b) = (before.codec().expect("a network"), after.codec().expect("a network"));
+        for text in [
+            "Zürich in 1808:\n\n\t🦙 naïve — ‘quoted’ 中文",
+            "[1] Faust\nGoethe wrote it.",
+            "x = y**2  # 10,000",
+        ] {
+            let ids = a.encode(text).expect("encodes");
+            assert_eq!(b.encode(text).expect("encodes"), ids, "{path}: {text}");
+            assert_eq!(b.decode(&ids).expect("decodes"), a.decode(&ids).expect("decodes"), "{path}");
+        }
+    }
 }

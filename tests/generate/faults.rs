@@ -176,7 +176,11 @@ fn settings_of_other_families_that_the_engine_does_not_do() {
     refuse("gemma3", "layer_types", json!(["sliding_attention"]), &["for each layer"]);
     refuse("qwen2", "rope_parameters", json!({"rope_type": "yarn", "factor": 4.0}), &["yarn", "linear"]);
     refuse("mistral", "attention_bias", json!(true), &["biases"]);
-    refuse("phi3", "partial_rotary_factor", json!(1.5), &["1.5"]);
+    copy("phi3").set(CONFIG, "rope_parameters", json!({"partial_rotary_factor": 1.5})).is_refused(&[
+        CONFIG,
+        "partial_rotary_factor",
+        "1.5",
+    ]);
     refuse(
         "phi3-long",
         "rope_parameters",

@@ -34,7 +34,8 @@ def serve(file: str) -> xllamacpp.Server:
     p = xllamacpp.CommonParams()
     p.model.path = file
     p.n_ctx, p.n_parallel, p.warmup, p.verbosity = 2048, 1, False, 0
-    p.cpuparams.n_threads = 2
+    # Its threads wait for each other by spinning, which costs tens of times on a busy machine.
+    p.cpuparams.n_threads = p.cpuparams_batch.n_threads = 1
     p.use_jinja = True
     p.cache_type_k = p.cache_type_v = xllamacpp.ggml_type.GGML_TYPE_F32
     return xllamacpp.Server(p)
@@ -60,6 +61,7 @@ def main() -> None:
                 # Ours, to have the answer as it was said.
                 prompt = render(template(model), messages)
                 theirs = server.handle_completions({"prompt": prompt, "max_tokens": MOST_TOKENS, **greedy})
+                print(".", end="", file=sys.stderr, flush=True)
                 counts = {asked["usage"]["prompt_tokens"], theirs["usage"]["prompt_tokens"], ours["prompt_tokens"]}
                 said = theirs["choices"][0]["text"]
                 # The token that ends the answer is counted there.
