@@ -98,6 +98,9 @@ fn list(registry: &Registry, json: bool) -> anyhow::Result<()> {
     let mut text = String::new();
     for c in &registry.contenders {
         let _ = write!(text, "{} · {}", one_line(&c.name), one_line(&c.kind.to_string()));
+        if let Some(architecture) = &c.architecture {
+            let _ = write!(text, " · {}", one_line(architecture));
+        }
         if let Some(trained) = &c.trained_on {
             let _ = write!(text, " · {} examples of {}", trained.examples, one_line(&trained.corpus));
         }

@@ -212,17 +212,17 @@ impl Adapter {
         for (module, [out, inner]) in &shapes {
             let replaced = self.replaced(module, listing);
             if let Some(tensor) = &replaced {
-                listing.expect(tensor, &[*out, *inner])?;
+                fits(listing, tensor, &[*out, *inner])?;
                 used.insert(tensor.clone());
             } else if self.saved.iter().any(|s| ends_with(module, s)) {
-                listing.expect(&format!("{PREFIX}{module}.weight"), &[*out, *inner])?;
+                fits(listing, &format!("{PREFIX}{module}.weight"), &[*out, *inner])?;
             }
             let lora = self.is_target(module).then(|| self.lora(module));
             if let Some(lora) = &lora {
                 // An embedding's halves are the other way round: A is [r, vocabulary], B is [hidden, r].
                 let (from, to) = if lora.embedding { (*out, *inner) } else { (*inner, *out) };
-                listing.expect(&lora.a, &[lora.rank, from])?;
-                listing.expect(&lora.b, &[to, lora.rank])?;
+                fits(listing, &lora.a, &[lora.rank, from])?;
+                fits(listing, &lora.b, &[to, lora.rank])?;
                 used.extend([lora.a.clone(), lora.b.clone()]);
             }
             if lora.is_some() || replaced.is_some() {
@@ -340,6 +340,17 @@ fn merged(old: &Tensor, a: &Tensor, b: &Tensor, lora: &Lora) -> candle_core::Res
     let product = b.matmul(a)?;
     let product = if lora.embedding { product.t()? } else { product };
     old + (product * lora.scale)?
+}
+
+/// That a tensor is as the base and the settings have it.
+fn fits(listing: &Listing, name: &str, expected: &[usize]) -> Result<()> {
+    listing.expect(name, expected).map_err(|error| match error {
+        crate::fault::Error::Fault(fault) => {
+            let next = "Check that the adapter is for this base (--base names another), and copy it again.";
+            (*fault).next(next).into()
+        }
+        other => other,
+    })
 }
 
 /// Whether `module` is `name` or ends with it as a whole part: PEFT's own rule for lists.

@@ -259,7 +259,7 @@ fn rope(
     }
     // As transformers rounds it.
     let turned = (head as f64 * part) as usize;
-    if turned == 0 || turned % 2 != 0 {
+    if turned == 0 || !turned.is_multiple_of(2) {
         return Err(outer.refuse("partial_rotary_factor", part, "an even part of a head"));
     }
     let Some(s) = inner else { return Ok(Rope { turned, ..Rope::plain(theta, head) }) };

@@ -174,10 +174,11 @@ impl Registry {
                 .next("Name one of the files.")
                 .into());
         }
-        Err(self.unknown(name_or_path, "a model that is unknown, and no such path"))
+        let next = "Choose one of these, or add the model with `juxta model add`.";
+        Err(self.unknown(name_or_path, "a model that is unknown, and no such path", next))
     }
 
-    fn unknown(&self, place: &str, found: &str) -> Error {
+    fn unknown(&self, place: &str, found: &str, next: &str) -> Error {
         let names: Vec<&str> = self.contenders.iter().take(NAMED).map(|c| c.name.as_str()).collect();
         let more = match self.contenders.len().saturating_sub(NAMED) {
             0 => String::new(),
@@ -185,7 +186,7 @@ impl Registry {
         };
         Fault::new(place, found)
             .expected(format!("one of {}{more}, or a path to a folder or a GGUF file", names.join(", ")))
-            .next("Choose one of these, or put the model into the models folder.")
+            .next(next)
             .into()
     }
 
@@ -220,7 +221,14 @@ impl Registry {
             Kind::Adapter { .. } => (adapter::CONFIG, "base_model_name_or_path"),
             _ => (CARD, "base"),
         };
-        Err(self.unknown(&adapter.folder.place(file), &format!("{key} = {base:?}, which is not here")))
+        let next = match adapter.kind {
+            Kind::Adapter { .. } => {
+                "Add that base with `juxta model add`, and the adapter with --base and the name you give it."
+            }
+            _ => "Add that base with `juxta model add` under this name.",
+        };
+        let found = format!("{key} = {base:?}, which is not here");
+        Err(self.unknown(&adapter.folder.place(file), &found, next))
     }
 
     /// A base and what was fine-tuned from it, to begin with: of all whose base is here, first those trained on

@@ -178,7 +178,9 @@ impl Windows {
         match self {
             Self::None => None,
             Self::All(window) => Some(*window),
-            Self::ButEvery { window, every } => ((layer + 1) % (*every).max(1) != 0).then_some(*window),
+            Self::ButEvery { window, every } => {
+                (!(layer + 1).is_multiple_of((*every).max(1))).then_some(*window)
+            }
             Self::From { window, first } => (layer >= *first).then_some(*window),
             Self::Marked { window, layers } => layers.get(layer).copied().unwrap_or(false).then_some(*window),
         }

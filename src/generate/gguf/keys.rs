@@ -253,7 +253,9 @@ impl Metadata<'_> {
                 | "rope.scaling.finetuned"
                 | "vocab_size" => true,
                 "rope.freq_base" => number.is_some_and(|n| n > 0.0 && n.is_finite()),
-                "rope.dimension_count" => number == Some(turned as f64) && turned % 2 == 0 && turned <= head,
+                "rope.dimension_count" => {
+                    number == Some(turned as f64) && turned.is_multiple_of(2) && turned <= head
+                }
                 "attention.value_length" => number == Some(head as f64),
                 "attention.causal" => matches!(self.get(part), Some(Value::Bool(true))),
                 "rope.scaling.type" => match self.text_of(part) {

@@ -188,7 +188,7 @@ fn sizes(shape: &Shape) -> Result<Vec<Entry>> {
         | (Windows::ButEvery { window: w, every: 6 }, Family::Gemma3) => window = Some(*w),
         (Windows::Marked { window: w, layers }, Family::Gemma2 | Family::Gemma3) => {
             let every = if family == Family::Gemma2 { 2 } else { 6 };
-            if layers.iter().enumerate().any(|(n, slides)| *slides != ((n + 1) % every != 0)) {
+            if layers.iter().enumerate().any(|(n, slides)| *slides == (n + 1).is_multiple_of(every)) {
                 return Err(cannot_say(
                     "windows of attention in other layers than every one of its kind".into(),
                 ));
@@ -273,7 +273,9 @@ fn quantised(shape: &Shape, hub: &str, tensor: Tensor, numbers: Numbers) -> cand
         _ => tensor,
     };
     let dtype = match tensor.dims() {
-        [_, inner] if numbers == Numbers::Q8 && inner % GgmlDType::Q8_0.block_size() != 0 => GgmlDType::F16,
+        [_, inner] if numbers == Numbers::Q8 && !inner.is_multiple_of(GgmlDType::Q8_0.block_size()) => {
+            GgmlDType::F16
+        }
         [_, _] => numbers.dtype(),
         _ => GgmlDType::F32,
     };
