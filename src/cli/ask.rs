@@ -65,6 +65,9 @@ pub(super) fn run(lab: &Lab, args: &Args) -> anyhow::Result<()> {
         lab.ask(&asking, &index, &events, &cancel)
             .map_err(out::stopped("Nothing was said by then; the same command asks again."))?
     };
+    for remark in trial.remarks() {
+        out::remark(&remark);
+    }
     if args.json {
         out::json(&trial)?
     } else {
@@ -126,6 +129,9 @@ fn figures(answer: &Answer) -> String {
     }
     if let Some(first) = answer.seconds_to_first_token {
         parts.push(format!("first after {first:.2} s"));
+    }
+    if answer.system_folded {
+        parts.push("told the instruction with the question: its template refuses a system message".into());
     }
     match answer.finish {
         Finish::Stop => {}

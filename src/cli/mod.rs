@@ -7,6 +7,9 @@ mod evaluate;
 mod export;
 mod finetune;
 mod model;
+mod model_check;
+mod model_export;
+mod model_local;
 mod out;
 mod review;
 mod search;
@@ -55,7 +58,7 @@ enum Command {
     /// List, add, check and measure corpora.
     #[command(subcommand)]
     Corpus(corpus::Command),
-    /// List and measure models, and add recorded answers as one.
+    /// List, add, check and measure models, and write them as GGUF.
     #[command(subcommand)]
     Model(model::Command),
     /// Export judgments: the lab's own, or a study's.

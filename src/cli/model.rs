@@ -1,9 +1,10 @@
-//! `juxta model`: list, add, and `eval`, which has a file of its own.
+//! `juxta model`: list, add, remove; the other commands have files of their own.
 
-use super::{evaluate, out};
+use super::{evaluate, model_check, model_export, model_local, out};
 use crate::corpus::{Question, Split};
 use crate::fault::Fault;
-use crate::generate::{Columns, Recording, Registry};
+use crate::folder::Folder;
+use crate::generate::{self, Columns, Recording, Registry};
 use crate::lab::Lab;
 use crate::text::one_line;
 use std::collections::BTreeSet;
@@ -20,8 +21,17 @@ pub(super) enum Command {
     },
     /// Measure models on the corpora's test questions: answers, citations, abstentions, each with its interval.
     Eval(evaluate::Args),
-    /// Make answers that were recorded elsewhere a contender.
-    Add(Add),
+    /// Say what a model is, everything that is wrong with it, and whether it can be a pair with another.
+    Check(model_check::Args),
+    /// Make a model on this disk, or answers that were recorded elsewhere, a contender.
+    Add(Box<Add>),
+    /// Forget a model of your own; files it was added from elsewhere stay.
+    Remove {
+        /// Its name.
+        name: String,
+    },
+    /// Write a model as a GGUF file, for llama.cpp and everything built on it.
+    Export(model_export::Args),
 }
 
 /// What to add.
@@ -29,9 +39,11 @@ pub(super) enum Command {
 pub(super) struct Add {
     /// What it is called from now on.
     name: String,
+    #[command(flatten)]
+    local: model_local::Args,
     /// The answers: a table (.csv) or JSON Lines (.jsonl).
-    #[arg(long, value_name = "FILE")]
-    recorded: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "source")]
+    recorded: Option<PathBuf>,
     /// The corpus whose questions they are to: needed where the file has the questions' ids alone.
     #[arg(long, value_name = "ID")]
     corpus: Option<String>,
@@ -46,11 +58,33 @@ pub(super) struct Add {
     answer_column: String,
 }
 
+/// Where an added model comes from.
+enum Source<'a> {
+    Local(&'a Path),
+    Recorded(&'a Path),
+}
+
+impl Add {
+    fn source(&self) -> anyhow::Result<Source<'_>> {
+        match (&self.local.source, &self.recorded) {
+            (Some(path), _) => Ok(Source::Local(path)),
+            (None, Some(path)) => Ok(Source::Recorded(path)),
+            (None, None) => Err(Fault::new("SOURCE", "nothing")
+                .expected("a folder, a GGUF file, or --recorded FILE")
+                .next("Name one.")
+                .into()),
+        }
+    }
+}
+
 pub(super) fn run(data_dir: Option<&Path>, command: &Command) -> anyhow::Result<()> {
     match command {
         Command::List { json } => list(&Lab::open(data_dir)?.models.registry(), *json),
         Command::Eval(args) => evaluate::run(&Lab::open(data_dir)?, args),
+        Command::Check(args) => model_check::run(&Lab::open(data_dir)?, args),
         Command::Add(args) => add(&Lab::open(data_dir)?, args),
+        Command::Remove { name } => remove(&Lab::open(data_dir)?, name),
+        Command::Export(args) => model_export::run(&Lab::open(data_dir)?, args),
     }
 }
 
@@ -64,6 +98,9 @@ fn list(registry: &Registry, json: bool) -> anyhow::Result<()> {
     let mut text = String::new();
     for c in &registry.contenders {
         let _ = write!(text, "{} · {}", one_line(&c.name), one_line(&c.kind.to_string()));
+        if let Some(architecture) = &c.architecture {
+            let _ = write!(text, " · {}", one_line(architecture));
+        }
         if let Some(trained) = &c.trained_on {
             let _ = write!(text, " · {} examples of {}", trained.examples, one_line(&trained.corpus));
         }
@@ -79,19 +116,17 @@ fn list(registry: &Registry, json: bool) -> anyhow::Result<()> {
 const NAMED: usize = 5;
 
 fn add(lab: &Lab, args: &Add) -> anyhow::Result<()> {
-    let plain = |c: char| c.is_alphanumeric() || "-_.".contains(c);
-    if args.name.is_empty() || args.name.starts_with('.') || !args.name.chars().all(plain) {
-        return Err(Fault::new("NAME", format!("{:?}", args.name))
-            .expected("letters, digits, hyphens, dots and underscores")
-            .next("Choose another name: it becomes a folder's.")
-            .into());
-    }
+    plain_name("NAME", &args.name)?;
     if let Some(taken) = lab.models.registry().contenders.iter().find(|c| c.name == args.name) {
         return Err(Fault::new(taken.place(), format!("a model called {}", args.name))
             .expected("a new name")
             .next("Choose another one.")
             .into());
     }
+    let recorded = match args.source()? {
+        Source::Local(path) => return model_local::add(lab, &args.name, path, &args.local),
+        Source::Recorded(recorded) => recorded,
+    };
     let questions: Vec<Question> = match &args.corpus {
         Some(id) => lab.corpus(Some(id))?.read()?.questions,
         None => Vec::new(),
@@ -102,7 +137,7 @@ fn add(lab: &Lab, args: &Add) -> anyhow::Result<()> {
         question_id: args.id_column.clone(),
         answer: args.answer_column.clone(),
     };
-    let recording = Recording::read(&args.recorded, &columns, &known)?;
+    let recording = Recording::read(recorded, &columns, &known)?;
     let folder = lab.paths.models().join(&args.name);
     recording.keep(&folder)?;
     out::text(&format!("{} answers, in {}\n", recording.len(), folder.display()))?;
@@ -122,6 +157,30 @@ fn add(lab: &Lab, args: &Add) -> anyhow::Result<()> {
         missed.into_iter().filter(|q| splits.contains(&q.split)).map(|q| q.id.clone()).collect();
     tell("a question of the corpus without an answer", &missed);
     Ok(())
+}
+
+/// Refuses a name that cannot be a folder's.
+pub(super) fn plain_name(place: &str, name: &str) -> Result<(), Fault> {
+    let plain = |c: char| c.is_alphanumeric() || "-_.".contains(c);
+    if name.is_empty() || name.starts_with('.') || name.ends_with(".part") || !name.chars().all(plain) {
+        return Err(Fault::new(place, format!("{name:?}"))
+            .expected("letters, digits, hyphens, dots and underscores")
+            .next("Choose another name: it becomes a folder's."));
+    }
+    Ok(())
+}
+
+fn remove(lab: &Lab, name: &str) -> anyhow::Result<()> {
+    if let Some(bundled) = lab.models.registry().contenders.iter().find(|c| c.name == name)
+        && let Folder::Bundled(_) = bundled.folder
+    {
+        return Err(Fault::new(bundled.place(), "a bundled model")
+            .expected("a model of your own")
+            .next("Bundled models stay; leave them out of what you compare.")
+            .into());
+    }
+    let gone = generate::remove(name, &lab.paths.models())?;
+    out::text(&format!("removed {}\n", gone.display()))
 }
 
 fn tell(what: &str, which: &[String]) {

@@ -225,6 +225,7 @@ pub fn answer(
         sampling: sampling.clone(),
         model: None,
         prompt_digest: None,
+        system_folded: false,
     };
     let result = match model {
         Ok(model) => fill(&mut answer, model, asked, steps, cancel),
@@ -248,6 +249,7 @@ fn fill(
 ) -> Result<()> {
     answer.model = Some(model.facts().clone());
     let prompt = model.render(asked.messages)?;
+    answer.system_folded = model.codec().is_some_and(|codec| codec.folds_system(asked.messages));
     answer.prompt_digest = Some(blake3::hash(prompt.as_bytes()).to_hex().to_string());
     let said = model.generate(&prompt, &answer.sampling, cancel, steps)?;
     answer.text = said.text;

@@ -124,6 +124,9 @@ pub struct Answer {
     /// BLAKE3 of the rendered prompt, as hex; absent where it could not be rendered.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub prompt_digest: Option<String>,
+    /// Whether the model's template refuses a system message, so that its text stood above the question.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub system_folded: bool,
 }
 
 /// What is needed to run a trial again.
@@ -166,6 +169,33 @@ pub struct Trial {
 }
 
 impl Trial {
+    /// Why what differs between the two answers is not the fine-tuning alone, as far as what is recorded of the models
+    /// tells: a sentence for each reason.
+    pub fn remarks(&self) -> Vec<String> {
+        let [baseline, tuned] = Side::BOTH.map(|side| self.answer(side));
+        let (Some(a), Some(b)) = (&baseline.model, &tuned.model) else { return Vec::new() };
+        let (of, with) = (&tuned.contender, &baseline.contender);
+        let mut remarks = Vec::new();
+        if let Some(base) = &b.base_digest
+            && *base != a.digest
+            && a.base_digest.as_ref() != Some(base)
+        {
+            remarks.push(format!("{of} was not fine-tuned from {with}: it has another base."));
+        }
+        if a.architecture != b.architecture {
+            let both = format!("{} and {}", a.architecture, b.architecture);
+            remarks.push(format!(
+                "{with} and {of} are of two architectures, {both}: what differs is the model."
+            ));
+        }
+        if matches!((&a.template_digest, &b.template_digest), (Some(a), Some(b)) if a != b) {
+            remarks.push(format!(
+                "{with} and {of} have two chat templates: the same messages became two prompts."
+            ));
+        }
+        remarks
+    }
+
     /// The answer of a side.
     pub fn answer(&self, side: Side) -> &Answer {
         &self.answers[side.index()]

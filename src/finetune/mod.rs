@@ -34,3 +34,4 @@ pub use examples::{Source, check, examples};
 pub use pairs::Pair;
 pub use recipe::{Method, Recipe};
 pub use run::{HeldOut, Outcome, Status, refuse_taken, train};
+pub use shape::check_base;

@@ -196,7 +196,7 @@ mod tests {
     fn tokens(pairs: &[Pair], recipe: &Recipe) -> Result<(Vec<Tokens>, Vec<String>)> {
         let base = Folder::Bundled("assets/models/reader".into());
         let read = Checkpoint::load(&base, "reader", SILENT, &Cancel::new())?;
-        let shape = Shape::of(&read.shape);
+        let shape = Shape::of(&read.shape, "reader")?;
         Vocabulary::new(&base, &read.codec, &shape)?.tokens(pairs, recipe, &shape)
     }
 

@@ -39,7 +39,7 @@ impl Probe {
     /// As [`super::train`] for a base that cannot be read or is not known.
     pub fn open(base: &Folder) -> Result<Self> {
         let read = Checkpoint::load(base, &base.name(), SILENT, &Cancel::new())?;
-        let shape = Shape::of(&read.shape);
+        let shape = Shape::of(&read.shape, &base.name())?;
         let weights = Weights::of(&read.weights, &shape)?;
         let longest = shape.window;
         Ok(Self { model: Model::new(shape, weights, longest), lora: None })

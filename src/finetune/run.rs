@@ -114,7 +114,7 @@ pub fn train(
     recipe.check()?;
     refuse_taken(out)?;
     let read = Checkpoint::load(base, &about.base, &|p| report(Status::Preparing(p)), cancel)?;
-    let shape = Shape::of(&read.shape);
+    let shape = Shape::of(&read.shape, &about.base)?;
     let vocabulary = Vocabulary::new(base, &read.codec, &shape)?;
     let (pairs, skipped) = vocabulary.tokens(pairs, recipe, &shape)?;
     let (held_out, _) = vocabulary.tokens(held_out, recipe, &shape)?;

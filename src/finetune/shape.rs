@@ -1,7 +1,7 @@
 //! The sizes of the base, as the passes need them.
 
+use crate::fault::{Fault, Result};
 use crate::generate;
-use candle_transformers::models::llama::Llama3RopeConfig;
 
 /// A Llama decoder: pre-norm blocks of grouped-query attention with rotary positions and a gated SiLU feed-forward.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,21 +25,24 @@ pub(super) struct Shape {
 
 impl Shape {
     /// The sizes of a model that has been read and checked.
-    pub fn of(read: &generate::Shape) -> Self {
-        let c = &read.config;
-        Self {
-            vocabulary: c.vocab_size,
-            hidden: c.hidden_size,
-            feed_forward: c.intermediate_size,
-            layers: c.num_hidden_layers,
-            heads: c.num_attention_heads,
-            kv_heads: c.num_key_value_heads,
-            head: read.head_dim(),
-            eps: c.rms_norm_eps as f32,
-            window: c.max_position_embeddings.min(generate::LARGEST_WINDOW),
-            tied: c.tie_word_embeddings,
-            frequencies: frequencies(f64::from(c.rope_theta), read.head_dim(), c.rope_scaling.as_ref()),
-        }
+    ///
+    /// # Errors
+    /// As [`check_base`].
+    pub fn of(read: &generate::Shape, name: &str) -> Result<Self> {
+        check_base(read, name)?;
+        Ok(Self {
+            vocabulary: read.vocabulary,
+            hidden: read.hidden,
+            feed_forward: read.feed_forward,
+            layers: read.layers,
+            heads: read.heads,
+            kv_heads: read.key_heads,
+            head: read.head,
+            eps: read.epsilon as f32,
+            window: read.window(),
+            tied: read.tied,
+            frequencies: read.rope.frequencies(),
+        })
     }
 
     /// Columns of the fused query, key and value projection.
@@ -48,16 +51,16 @@ impl Shape {
     }
 }
 
-/// Rotary frequencies: θ^(−2i/d), or Llama 3's, which slows the low ones down by `factor` and blends between.
-fn frequencies(theta: f64, head: usize, scaling: Option<&Llama3RopeConfig>) -> Vec<f64> {
-    let plain = (0..head / 2).map(|i| theta.powf(-2.0 * i as f64 / head as f64));
-    let Some(s) = scaling else { return plain.collect() };
-    let (low, high) = (f64::from(s.low_freq_factor), f64::from(s.high_freq_factor));
-    plain
-        .map(|f| {
-            let turns = s.original_max_position_embeddings as f64 * f / (2.0 * std::f64::consts::PI);
-            let smooth = ((turns - low) / (high - low)).clamp(0.0, 1.0);
-            (1.0 - smooth) * f / f64::from(s.factor) + smooth * f
-        })
-        .collect()
+/// That a model is computed in the way the passes here do it.
+///
+/// # Errors
+/// A [`Fault`] naming its family.
+pub fn check_base(read: &generate::Shape, name: &str) -> Result<()> {
+    if read.is_plain() {
+        return Ok(());
+    }
+    Err(Fault::new(name, format!("a model of the {} family", read.family))
+        .expected("llama, or mistral without windows: what fine-tuning has passes for")
+        .next("Choose another base, or fine-tune it elsewhere (PEFT) and add the adapter.")
+        .into())
 }

@@ -6,7 +6,9 @@
 //! refused by its name.
 
 use super::checkpoint::{self, Checkpoint};
-use super::config::Settings;
+use super::codec::Codec;
+use super::settings::Settings;
+use super::shape::Shape;
 use super::weights::Listing;
 use crate::fault::{Fault, Result};
 use crate::folder::Folder;
@@ -52,8 +54,8 @@ const READ: [&str; 13] = [
     "task_type",
     "use_rslora",
 ];
-/// The linear layers of a llama block, which `all-linear` stands for.
-const LINEAR: [&str; 7] = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"];
+/// Stands for every linear layer within the blocks.
+const ALL_LINEAR: &str = "all-linear";
 
 /// An adapter's settings, checked.
 #[derive(Debug)]
@@ -154,7 +156,7 @@ impl Adapter {
         cancel: &Cancel,
     ) -> Result<()> {
         let mut listing = Listing::open(&self.folder, &[FILE.to_owned()])?;
-        let plan = self.plan(base, &listing)?;
+        let plan = self.plan(&base.shape, &listing)?;
         if plan.iter().any(|m| m.module == "lm_head" || m.module == "model.embed_tokens") {
             // PEFT leaves the other half of tied embeddings as it was.
             base.untie();
@@ -179,17 +181,15 @@ impl Adapter {
     }
 
     /// What is to be done to which module, with every name and shape checked against the base.
-    fn plan(&self, base: &Checkpoint, listing: &Listing) -> Result<Vec<Step>> {
-        let layers = base.shape.config.num_hidden_layers;
-        let mut shapes: BTreeMap<String, [usize; 2]> = base
-            .shape
+    fn plan(&self, shape: &Shape, listing: &Listing) -> Result<Vec<Step>> {
+        let layers = shape.layers;
+        let mut shapes: BTreeMap<String, [usize; 2]> = shape
             .tensors()
-            .filter_map(|(name, shape)| {
-                Some((name.strip_suffix(".weight")?.to_owned(), shape.try_into().ok()?))
+            .filter_map(|(name, dims)| {
+                Some((name.strip_suffix(".weight")?.to_owned(), dims.try_into().ok()?))
             })
             .collect();
-        let config = &base.shape.config;
-        shapes.insert("lm_head".to_owned(), [config.vocab_size, config.hidden_size]);
+        shapes.insert("lm_head".to_owned(), [shape.vocabulary, shape.hidden]);
         if let Some(layer) = self.layers.as_ref().and_then(|l| l.iter().find(|n| **n >= layers)) {
             return Err(self.refused(
                 format!("layers_to_transform with layer {layer}"),
@@ -199,27 +199,30 @@ impl Adapter {
         let mut used = BTreeSet::new();
         let mut steps = Vec::new();
         for target in self.targets.iter().chain(&self.saved) {
-            if !shapes.keys().any(|module| ends_with(module, target)) {
+            if target != ALL_LINEAR && !shapes.keys().any(|module| ends_with(module, target)) {
+                let last = |module: &String| module.rsplit('.').next().unwrap_or(module).to_owned();
+                let known: BTreeSet<String> = shapes.keys().map(last).collect();
+                let known: Vec<String> = known.into_iter().collect();
                 return Err(self.refused(
                     format!("the module {target}"),
-                    format!("modules of a llama model: embed_tokens, lm_head, {}", LINEAR.join(", ")),
+                    format!("modules of a {} model: {}", shape.family, known.join(", ")),
                 ));
             }
         }
         for (module, [out, inner]) in &shapes {
             let replaced = self.replaced(module, listing);
             if let Some(tensor) = &replaced {
-                listing.expect(tensor, &[*out, *inner])?;
+                fits(listing, tensor, &[*out, *inner])?;
                 used.insert(tensor.clone());
             } else if self.saved.iter().any(|s| ends_with(module, s)) {
-                listing.expect(&format!("{PREFIX}{module}.weight"), &[*out, *inner])?;
+                fits(listing, &format!("{PREFIX}{module}.weight"), &[*out, *inner])?;
             }
             let lora = self.is_target(module).then(|| self.lora(module));
             if let Some(lora) = &lora {
                 // An embedding's halves are the other way round: A is [r, vocabulary], B is [hidden, r].
                 let (from, to) = if lora.embedding { (*out, *inner) } else { (*inner, *out) };
-                listing.expect(&lora.a, &[lora.rank, from])?;
-                listing.expect(&lora.b, &[to, lora.rank])?;
+                fits(listing, &lora.a, &[lora.rank, from])?;
+                fits(listing, &lora.b, &[to, lora.rank])?;
                 used.extend([lora.a.clone(), lora.b.clone()]);
             }
             if lora.is_some() || replaced.is_some() {
@@ -244,7 +247,9 @@ impl Adapter {
     }
 
     fn is_target(&self, module: &str) -> bool {
-        if !self.targets.iter().any(|target| ends_with(module, target)) {
+        let within = layer_of(module).is_some();
+        let aimed = |target: &String| ends_with(module, target) || (target == ALL_LINEAR && within);
+        if !self.targets.iter().any(aimed) {
             return false;
         }
         match (&self.layers, layer_of(module)) {
@@ -273,6 +278,17 @@ impl Adapter {
             .into()
     }
 
+    /// The types of its numbers.
+    pub(super) fn types(&self) -> Result<String> {
+        Ok(Listing::open(&self.folder, &[FILE.to_owned()])?.types())
+    }
+
+    /// That it can be added to a base of this shape.
+    pub(super) fn check_shapes(&self, base: &Shape) -> Result<()> {
+        let listing = Listing::open(&self.folder, &[FILE.to_owned()])?;
+        self.plan(base, &listing).map(|_| ())
+    }
+
     /// That the base is the one the adapter was trained on, as far as its card says.
     pub(super) fn check_base(&self, expected: &str, base: &Folder, base_name: &str) -> Result<String> {
         let found = checkpoint::digest(base)?;
@@ -291,6 +307,17 @@ impl Adapter {
         .expected(format!("an adapter trained on {base_name} as it is now"))
         .next("Put back the base that the adapter was trained on, or train the adapter again.")
         .into())
+    }
+}
+
+/// That an adapter's own tokenizer reads texts as its base does: its weights were trained on the ids of one of them.
+pub(super) fn same_tokens(own: &Codec, base: &Codec, base_name: &str) -> Result<()> {
+    match own.differs_from(base) {
+        None => Ok(()),
+        Some(token) => Err(Fault::new(own.place(), format!("a tokenizer with the token {token}"))
+            .expected(format!("the tokens of its base {base_name}"))
+            .next("Name the base that the adapter was trained on with --base, or remove its tokenizer files.")
+            .into()),
     }
 }
 
@@ -315,6 +342,17 @@ fn merged(old: &Tensor, a: &Tensor, b: &Tensor, lora: &Lora) -> candle_core::Res
     old + (product * lora.scale)?
 }
 
+/// That a tensor is as the base and the settings have it.
+fn fits(listing: &Listing, name: &str, expected: &[usize]) -> Result<()> {
+    listing.expect(name, expected).map_err(|error| match error {
+        crate::fault::Error::Fault(fault) => {
+            let next = "Check that the adapter is for this base (--base names another), and copy it again.";
+            (*fault).next(next).into()
+        }
+        other => other,
+    })
+}
+
 /// Whether `module` is `name` or ends with it as a whole part: PEFT's own rule for lists.
 fn ends_with(module: &str, name: &str) -> bool {
     module == name || module.strip_suffix(name).is_some_and(|rest| rest.ends_with('.'))
@@ -335,7 +373,7 @@ fn find<T: Copy>(patterns: &[(String, T)], module: &str) -> Option<T> {
 
 fn targets(s: &Settings) -> Result<Vec<String>> {
     match s.get("target_modules") {
-        Some(Value::String(all)) if all == "all-linear" => Ok(LINEAR.map(str::to_owned).to_vec()),
+        Some(Value::String(all)) if all == ALL_LINEAR => Ok(vec![all.clone()]),
         Some(Value::String(pattern)) => Err(s.refuse(
             "target_modules",
             format!("{pattern:?}"),

@@ -3,7 +3,7 @@
 //!
 //! Knows how Hugging Face folders lay these out; what GGUF files hold is put together in `gguf`. Knows no weights.
 
-use super::config::Settings;
+use super::settings::Settings;
 use crate::fault::{Fault, Result};
 use crate::folder::Folder;
 use crate::prompt::{Message, Template};
@@ -27,6 +27,8 @@ pub struct Codec {
     template: Option<Template>,
     /// The names of special tokens, the longest first.
     specials: Vec<String>,
+    /// The tokens that have names (`bos_token`, …).
+    named: BTreeMap<String, String>,
     place: String,
 }
 
@@ -47,7 +49,7 @@ impl Codec {
             added.into_values().filter(|t| t.special).map(|t| t.content).collect();
         specials.retain(|name| name.chars().count() > 1);
         specials.sort_by_key(|name| std::cmp::Reverse(name.len()));
-        Ok(Self { tokenizer, first, stops, template, specials, place })
+        Ok(Self { tokenizer, first, stops, template, specials, named: BTreeMap::new(), place })
     }
 
     /// Reads tokenizer.json, tokenizer_config.json and the chat template of a folder.
@@ -60,8 +62,9 @@ impl Codec {
         let specials = specials(folder, config.as_ref())?;
         let mut stops: BTreeSet<u32> = eos.iter().copied().collect();
         stops.extend(specials.get("eos_token").and_then(|t| tokenizer.token_to_id(t)));
-        let template = template(folder, config.as_ref(), specials)?;
-        Self::new(tokenizer, None, stops, template, folder.place(TOKENIZER))
+        let template = template(folder, config.as_ref(), specials.clone())?;
+        let codec = Self::new(tokenizer, None, stops, template, folder.place(TOKENIZER))?;
+        Ok(Self { named: specials, ..codec })
     }
 
     /// Whether `folder` brings a tokenizer of its own.
@@ -154,6 +157,79 @@ impl Codec {
     /// BLAKE3 of the chat template's text, as hex.
     pub fn template_digest(&self) -> Option<&str> {
         self.template.as_ref().map(Template::digest)
+    }
+
+    /// The chat template's text.
+    pub(super) fn template_source(&self) -> Option<&str> {
+        self.template.as_ref().map(Template::source)
+    }
+
+    /// Whether the template refuses a system message, so that its text is put above the first question.
+    pub fn folds_system(&self, messages: &[Message]) -> bool {
+        self.template.as_ref().is_some_and(|template| template.folds_system(messages))
+    }
+
+    /// The token that every prompt is made to begin with.
+    pub(super) fn begins_with(&self) -> Option<u32> {
+        self.first
+    }
+
+    /// The token that has this name (`bos_token`, …).
+    pub(super) fn named(&self, name: &str) -> Option<u32> {
+        self.tokenizer.token_to_id(self.named.get(name)?)
+    }
+
+    /// The id of a token.
+    pub(super) fn id_of(&self, token: &str) -> Option<u32> {
+        self.tokenizer.token_to_id(token)
+    }
+
+    /// How many tokens it knows.
+    pub fn size(&self) -> usize {
+        self.tokenizer.get_vocab_size(true)
+    }
+
+    /// One more than the largest token it knows.
+    pub(super) fn end(&self) -> usize {
+        self.tokenizer.get_vocab(true).values().max().map_or(0, |id| *id as usize + 1)
+    }
+
+    /// A token that both have under different ids, or the first of this one's that the other has not; `None` if there is
+    /// none. Tokens that were added behind the other's are no difference.
+    pub(super) fn differs_from(&self, other: &Self) -> Option<String> {
+        let theirs = other.tokenizer.get_vocab(true);
+        let end = other.end();
+        let differs = |(token, id): &(String, u32)| match theirs.get(token) {
+            Some(same) => same != id,
+            None => (*id as usize) < end && other.tokenizer.id_to_token(*id).is_some(),
+        };
+        let mut own: Vec<(String, u32)> =
+            self.tokenizer.get_vocab(true).into_iter().filter(differs).collect();
+        own.sort_by_key(|(_, id)| *id);
+        own.into_iter().next().map(|(token, id)| format!("{token:?} as number {id}"))
+    }
+
+    /// BLAKE3 over its tokens and their ids, as hex: what tells whether two models count and read alike.
+    pub fn tokens_digest(&self) -> String {
+        let mut tokens: Vec<(u32, String)> =
+            self.tokenizer.get_vocab(true).into_iter().map(|(token, id)| (id, token)).collect();
+        tokens.sort();
+        let mut hasher = blake3::Hasher::new();
+        for (id, token) in tokens {
+            hasher.update(&id.to_le_bytes()).update(token.as_bytes()).update(b"\n");
+        }
+        hasher.finalize().to_hex().to_string()
+    }
+
+    /// Where it was read from.
+    pub(super) fn place(&self) -> &str {
+        &self.place
+    }
+
+    /// As tokenizer.json has it.
+    pub(super) fn to_json(&self) -> Result<serde_json::Value> {
+        let text = self.tokenizer.to_string(false).map_err(|e| broken(&self.place, &*e))?;
+        serde_json::from_str(&text).map_err(|e| broken(&self.place, &e))
     }
 
     /// A stream of text for the tokens of one answer.

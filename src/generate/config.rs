@@ -1,289 +1,313 @@
-//! config.json of a Hugging Face folder: what the llama architecture needs, checked; anything that would change
-//! the numbers and that the engine does not do is refused by its name.
+//! config.json of a Hugging Face folder: what a decoder needs of it, checked; anything that would change the numbers
+//! and that the engine does not do is refused by its name.
 //!
-//! Knows the settings and the tensors they ask for; reads no weights.
+//! Knows the settings of each family and their defaults, as transformers has them; reads no weights.
 
-use crate::fault::{Error, Fault, Result};
+use super::rope::{Rope, Scaling};
+use super::settings::Settings;
+use super::shape::{Family, LARGEST_HEAD, Shape, Windows};
+use crate::fault::Result;
 use crate::folder::Folder;
-use candle_transformers::models::llama::{Config, Llama3RopeConfig, Llama3RopeType};
 use serde_json::Value;
 
 const FILE: &str = "config.json";
 
-/// The largest window that position tables are made for: half a gigabyte at heads of 128 would be too much to
-/// pay for positions that no prompt here reaches.
-pub const LARGEST_WINDOW: usize = 32_768;
-
-/// The shape of a llama model.
-#[derive(Debug, Clone)]
-pub struct Shape {
-    /// As candle wants it. `max_position_embeddings` is the model's own.
-    pub config: Config,
-    /// Tokens that end an answer, as config.json and generation_config.json list them.
-    pub eos: Vec<u32>,
-}
+/// Settings of relatives that multiply or leave out what the families here do not.
+const UNKNOWN_TO_THE_ENGINE: [&str; 5] = [
+    "quantization_config",
+    "attention_multiplier",
+    "embedding_multiplier",
+    "residual_multiplier",
+    "logits_scaling",
+];
 
 impl Shape {
     /// Reads config.json and generation_config.json.
     ///
     /// # Errors
-    /// A [`Fault`] that names the setting that is missing, impossible or not supported.
+    /// A [`crate::fault::Fault`] that names the setting that is missing, impossible or not supported.
     pub fn read(folder: &Folder) -> Result<Self> {
         let settings = Settings::read(folder, FILE)?;
-        let config = llama(&settings)?;
-        let mut eos = settings.ids("eos_token_id")?;
+        let mut shape = read(&settings)?;
         if folder.has("generation_config.json") {
-            eos.extend(Settings::read(folder, "generation_config.json")?.ids("eos_token_id")?);
+            shape.eos.extend(Settings::read(folder, "generation_config.json")?.ids("eos_token_id")?);
         }
-        eos.sort_unstable();
-        eos.dedup();
-        Ok(Self { config, eos })
-    }
-
-    /// Numbers in one head.
-    pub fn head_dim(&self) -> usize {
-        self.config.hidden_size / self.config.num_attention_heads
-    }
-
-    /// The tensors that such a model has, and their shapes: weights are `[out, in]`, the embeddings
-    /// `[vocabulary, hidden]`, the norms `[hidden]`. Lazy, since a broken config can ask for billions.
-    pub fn tensors(&self) -> impl Iterator<Item = (String, Vec<usize>)> + use<> {
-        let c = &self.config;
-        let (hidden, inner, vocabulary) = (c.hidden_size, c.intermediate_size, c.vocab_size);
-        let keys = self.head_dim() * c.num_key_value_heads;
-        let outer = [
-            ("model.embed_tokens.weight".to_owned(), vec![vocabulary, hidden]),
-            ("model.norm.weight".to_owned(), vec![hidden]),
-        ];
-        let head = (!c.tie_word_embeddings).then(|| ("lm_head.weight".to_owned(), vec![vocabulary, hidden]));
-        let layers = (0..c.num_hidden_layers).flat_map(move |n| {
-            [
-                ("input_layernorm", vec![hidden]),
-                ("post_attention_layernorm", vec![hidden]),
-                ("self_attn.q_proj", vec![hidden, hidden]),
-                ("self_attn.k_proj", vec![keys, hidden]),
-                ("self_attn.v_proj", vec![keys, hidden]),
-                ("self_attn.o_proj", vec![hidden, hidden]),
-                ("mlp.gate_proj", vec![inner, hidden]),
-                ("mlp.up_proj", vec![inner, hidden]),
-                ("mlp.down_proj", vec![hidden, inner]),
-            ]
-            .map(|(part, shape)| (format!("model.layers.{n}.{part}.weight"), shape))
-        });
-        outer.into_iter().chain(head).chain(layers)
-    }
-
-    /// How many numbers such a model holds; `None` if the settings ask for more than there can be.
-    pub fn parameters(&self) -> Option<u64> {
-        let c = &self.config;
-        let (hidden, inner, vocabulary) =
-            (c.hidden_size as u64, c.intermediate_size as u64, c.vocab_size as u64);
-        let keys = (self.head_dim() * c.num_key_value_heads) as u64;
-        let attention = hidden.checked_mul(hidden.checked_add(keys)?)?.checked_mul(2)?;
-        let layer =
-            hidden.checked_mul(inner)?.checked_mul(3)?.checked_add(attention)?.checked_add(2 * hidden)?;
-        let embeddings =
-            vocabulary.checked_mul(hidden)?.checked_mul(if c.tie_word_embeddings { 1 } else { 2 })?;
-        layer.checked_mul(c.num_hidden_layers as u64)?.checked_add(embeddings)?.checked_add(hidden)
+        shape.eos.sort_unstable();
+        shape.eos.dedup();
+        Ok(shape)
     }
 }
 
-/// A JSON file of settings.
-pub(super) struct Settings {
-    pub(super) place: String,
-    value: serde_json::Map<String, Value>,
-}
-
-impl Settings {
-    pub(super) fn read(folder: &Folder, file: &str) -> Result<Self> {
-        let place = folder.place(file);
-        let text = folder.read_text(file)?;
-        let value = serde_json::from_str(&text).map_err(|e| {
-            Fault::new(format!("{place}:{}", e.line()), e)
-                .expected("an object in JSON")
-                .next("Correct the file, or copy it again from where the model came from.")
-        })?;
-        Ok(Self { place, value })
-    }
-
-    /// The setting, unless it is absent or null.
-    pub(super) fn get(&self, key: &str) -> Option<&Value> {
-        self.value.get(key).filter(|v| !v.is_null())
-    }
-
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
-        self.value.iter().map(|(key, value)| (key.as_str(), value))
-    }
-
-    /// The fault of a setting that juxta does not do.
-    pub(super) fn refuse(&self, key: &str, found: impl std::fmt::Display, expected: &str) -> Error {
-        Fault::new(&self.place, format!("{key} = {found}"))
-            .expected(expected)
-            .next("Choose a model without it; see the README for the models that juxta runs.")
-            .into()
-    }
-
-    fn wrong(&self, key: &str, expected: &str) -> Error {
-        let found = self.get(key).map_or_else(|| format!("no {key}"), |v| format!("{key} = {v}"));
-        Fault::new(&self.place, found)
-            .expected(expected)
-            .next("Correct the file, or copy it again from where the model came from.")
-            .into()
-    }
-
-    /// A whole number from 1 to 2^31.
-    pub(super) fn count(&self, key: &str) -> Result<usize> {
-        self.maybe_count(key)?.ok_or_else(|| self.wrong(key, "a whole number"))
-    }
-
-    pub(super) fn maybe_count(&self, key: &str) -> Result<Option<usize>> {
-        let Some(value) = self.get(key) else { return Ok(None) };
-        match value.as_u64() {
-            Some(n) if (1..=1 << 31).contains(&n) => Ok(usize::try_from(n).ok()),
-            _ => Err(self.wrong(key, "a whole number from 1 to 2147483648")),
-        }
-    }
-
-    pub(super) fn number(&self, key: &str) -> Result<Option<f64>> {
-        let Some(value) = self.get(key) else { return Ok(None) };
-        match value.as_f64() {
-            Some(n) if n > 0.0 && n.is_finite() => Ok(Some(n)),
-            _ => Err(self.wrong(key, "a number above 0")),
-        }
-    }
-
-    pub(super) fn flag(&self, key: &str) -> Result<Option<bool>> {
-        self.get(key).map(|v| v.as_bool().ok_or_else(|| self.wrong(key, "true or false"))).transpose()
-    }
-
-    pub(super) fn text(&self, key: &str) -> Result<Option<&str>> {
-        self.get(key).map(|v| v.as_str().ok_or_else(|| self.wrong(key, "a text"))).transpose()
-    }
-
-    /// One token id or a list of them.
-    fn ids(&self, key: &str) -> Result<Vec<u32>> {
-        let Some(value) = self.get(key) else { return Ok(Vec::new()) };
-        let id = |v: &Value| v.as_u64().and_then(|n| u32::try_from(n).ok());
-        let ids: Option<Vec<u32>> = match value {
-            Value::Array(values) => values.iter().map(id).collect(),
-            one => id(one).map(|id| vec![id]),
-        };
-        ids.ok_or_else(|| self.wrong(key, "a token id, or a list of them"))
-    }
-}
-
-fn llama(s: &Settings) -> Result<Config> {
-    match s.text("model_type")? {
-        Some("llama") => {}
-        Some(other) => {
+fn family(s: &Settings) -> Result<Family> {
+    let family = match s.text("model_type")? {
+        Some("gemma3_text") => Family::Gemma3,
+        Some("gemma3") => {
             return Err(s.refuse(
                 "model_type",
-                format!("{other:?}"),
-                "\"llama\", the architecture that juxta runs",
+                "\"gemma3\", which looks at pictures too",
+                "\"gemma3_text\": the text model alone",
             ));
         }
-        None => return Err(s.wrong("model_type", "model_type = \"llama\"")),
-    }
-    if let Some(list) = s.get("architectures")
-        && !list.as_array().is_some_and(|a| a.iter().any(|v| v == "LlamaForCausalLM"))
-    {
-        return Err(s.refuse("architectures", list, "\"LlamaForCausalLM\", a model that answers"));
-    }
-    for key in ["attention_bias", "mlp_bias"] {
-        if s.flag(key)? == Some(true) {
-            return Err(s.refuse(key, true, "false: the engine has no biases"));
+        Some(name) => match Family::ALL.into_iter().find(|f| f.name() == name) {
+            Some(family) => family,
+            None => {
+                let known = format!("one of {}, the architectures that juxta runs", Family::names());
+                return Err(s.refuse("model_type", format!("{name:?}"), &known));
+            }
+        },
+        None => return Err(s.wrong("model_type", &format!("model_type: one of {}", Family::names()))),
+    };
+    let class = match family {
+        Family::Llama => "LlamaForCausalLM",
+        Family::Mistral => "MistralForCausalLM",
+        Family::Qwen2 => "Qwen2ForCausalLM",
+        Family::Qwen3 => "Qwen3ForCausalLM",
+        Family::Gemma => "GemmaForCausalLM",
+        Family::Gemma2 => "Gemma2ForCausalLM",
+        Family::Gemma3 => "Gemma3ForCausalLM",
+        Family::Phi3 => "Phi3ForCausalLM",
+    };
+    match s.get("architectures") {
+        Some(list) if !list.as_array().is_some_and(|a| a.iter().any(|v| v == class)) => {
+            Err(s.refuse("architectures", list, &format!("{class:?}, a model that answers")))
         }
+        _ => Ok(family),
     }
-    for key in ["quantization_config", "sliding_window", "attention_multiplier", "embedding_multiplier"] {
-        if let Some(value) = s.get(key) {
-            return Err(s.refuse(key, value, "no such setting: the engine would ignore it"));
-        }
-    }
-    match s.text("hidden_act")? {
-        None | Some("silu") => {}
-        Some(other) => return Err(s.refuse("hidden_act", format!("{other:?}"), "\"silu\"")),
-    }
+}
+
+fn read(s: &Settings) -> Result<Shape> {
+    let family = family(s)?;
+    refuse_what_is_not_done(s, family)?;
     let hidden = s.count("hidden_size")?;
     let heads = s.count("num_attention_heads")?;
-    let key_heads = s.maybe_count("num_key_value_heads")?.unwrap_or(heads);
-    if hidden % heads != 0 || (hidden / heads) % 2 != 0 {
+    if hidden % heads != 0 {
         return Err(s.wrong(
             "num_attention_heads",
             &format!("a divisor of hidden_size = {hidden} that leaves even heads"),
         ));
     }
+    let head = match s.maybe_count("head_dim")? {
+        Some(head) => head,
+        None if family == Family::Qwen3 => 128,
+        None if family.is_gemma() => 256,
+        None => hidden / heads,
+    };
+    if head % 2 != 0 || head > LARGEST_HEAD {
+        let expected = format!("even heads of at most {LARGEST_HEAD}; they are of {head}");
+        return Err(s.wrong("num_attention_heads", &expected));
+    }
+    let key_heads = s.maybe_count("num_key_value_heads")?.unwrap_or(heads);
     if heads % key_heads != 0 {
         return Err(s.wrong("num_key_value_heads", &format!("a divisor of num_attention_heads = {heads}")));
     }
-    if let Some(head) = s.maybe_count("head_dim")?
-        && head != hidden / heads
-    {
-        return Err(s.refuse(
-            "head_dim",
-            head,
-            &format!("hidden_size / num_attention_heads = {}", hidden / heads),
-        ));
-    }
-    let (theta, scaling) = rope(s)?;
-    Ok(Config {
-        hidden_size: hidden,
-        intermediate_size: s.count("intermediate_size")?,
-        vocab_size: s.count("vocab_size")?,
-        num_hidden_layers: s.count("num_hidden_layers")?,
-        num_attention_heads: heads,
-        num_key_value_heads: key_heads,
-        use_flash_attn: false,
-        rms_norm_eps: s.number("rms_norm_eps")?.unwrap_or(1e-6),
-        rope_theta: theta as f32,
-        bos_token_id: None,
-        eos_token_id: None,
-        rope_scaling: scaling,
-        max_position_embeddings: s.count("max_position_embeddings")?,
-        tie_word_embeddings: s.flag("tie_word_embeddings")?.unwrap_or(false),
+    let layers = s.count("num_hidden_layers")?;
+    let mut positions = s.count("max_position_embeddings")?;
+    let (rope, local_rope) = ropes(s, family, head, &mut positions)?;
+    let biased = s.flag("attention_bias")? == Some(true);
+    let scaled_by = match family {
+        Family::Gemma2 | Family::Gemma3 => s.number("query_pre_attn_scalar")?.unwrap_or(256.0),
+        _ => head as f64,
+    };
+    let cap = |key: &str, default: Option<f64>| match (s.number(key)?, s.is_null(key)) {
+        (Some(cap), _) => Ok(Some(cap)),
+        (None, true) => Ok(None),
+        (None, false) => Ok::<_, crate::fault::Error>(default),
+    };
+    let (score_cap, logit_cap) = match family {
+        Family::Gemma2 => {
+            (cap("attn_logit_softcapping", Some(50.0))?, cap("final_logit_softcapping", Some(30.0))?)
+        }
+        Family::Gemma3 => (cap("attn_logit_softcapping", None)?, cap("final_logit_softcapping", None)?),
+        _ => (None, None),
+    };
+    Ok(Shape {
+        family,
+        vocabulary: s.count("vocab_size")?,
+        hidden,
+        feed_forward: s.count("intermediate_size")?,
+        layers,
+        heads,
+        key_heads,
+        head,
+        epsilon: s.number("rms_norm_eps")?.unwrap_or(if family == Family::Phi3 { 1e-5 } else { 1e-6 }),
+        positions,
+        tied: s.flag("tie_word_embeddings")?.unwrap_or(family.is_gemma()),
+        biases: family == Family::Qwen2 || biased,
+        output_bias: family != Family::Qwen2 && biased,
+        scale: 1.0 / scaled_by.sqrt(),
+        score_cap,
+        logit_cap,
+        rope,
+        local_rope,
+        windows: windows(s, family, layers, positions)?,
+        eos: s.ids("eos_token_id")?,
     })
 }
 
-/// Base and scaling of the rotary embedding: `rope_theta` and `rope_scaling`, or both within `rope_parameters`
-/// as transformers writes since version 5.
-fn rope(s: &Settings) -> Result<(f64, Option<Llama3RopeConfig>)> {
-    if s.number("partial_rotary_factor")?.is_some_and(|f| f != 1.0) {
-        return Err(s.refuse("partial_rotary_factor", "below 1", "rotary embeddings over whole heads"));
+fn refuse_what_is_not_done(s: &Settings, family: Family) -> Result<()> {
+    for key in UNKNOWN_TO_THE_ENGINE {
+        if let Some(value) = s.get(key) {
+            return Err(s.refuse(key, value, "no such setting: the engine would ignore it"));
+        }
     }
-    let outer = s.number("rope_theta")?;
-    let (name, value) = match (s.get("rope_parameters"), s.get("rope_scaling")) {
-        (Some(value), _) => ("rope_parameters", value),
-        (None, Some(value)) => ("rope_scaling", value),
-        (None, None) => return Ok((outer.unwrap_or(10_000.0), None)),
-    };
-    let Some(map) = value.as_object() else {
-        return Err(s.refuse(name, value, "an object with rope_type"));
-    };
-    let inner = Settings { place: format!("{} {name}", s.place), value: map.clone() };
-    if inner.number("partial_rotary_factor")?.is_some_and(|f| f != 1.0) {
-        return Err(inner.refuse("partial_rotary_factor", "below 1", "rotary embeddings over whole heads"));
+    for key in ["mlp_bias", "use_bidirectional_attention"] {
+        if s.flag(key)? == Some(true) {
+            return Err(s.refuse(key, true, "false: the engine has no biases there, and looks back only"));
+        }
     }
-    let theta = inner.number("rope_theta")?.or(outer).unwrap_or(10_000.0);
-    let kind = match inner.text("rope_type")? {
+    if matches!(family, Family::Mistral | Family::Phi3) && s.flag("attention_bias")? == Some(true) {
+        return Err(s.refuse("attention_bias", true, "false: these models have no biases"));
+    }
+    if family == Family::Llama
+        && let Some(window) = s.get("sliding_window")
+    {
+        return Err(s.refuse("sliding_window", window, "no such setting: llama models have none"));
+    }
+    let (key, wanted) = match family.is_gemma() {
+        true if s.get("hidden_activation").is_some() => ("hidden_activation", "gelu_pytorch_tanh"),
+        true => ("hidden_act", "gelu_pytorch_tanh"),
+        false => ("hidden_act", "silu"),
+    };
+    match s.text(key)? {
+        None => Ok(()),
+        Some(found) if found == wanted => Ok(()),
+        // The first Gemma's files say `gelu` and mean its approximation.
+        Some("gelu") if key == "hidden_act" && family == Family::Gemma => Ok(()),
+        Some(other) => Err(s.refuse(key, format!("{other:?}"), &format!("{wanted:?}"))),
+    }
+}
+
+/// Which layers look back over how many tokens.
+fn windows(s: &Settings, family: Family, layers: usize, positions: usize) -> Result<Windows> {
+    let window = match (s.maybe_count("sliding_window")?, family) {
+        (_, Family::Llama | Family::Gemma) => None,
+        (_, Family::Qwen2 | Family::Qwen3) if s.flag("use_sliding_window")? != Some(true) => None,
+        (Some(window), _) => Some(window),
+        (None, Family::Phi3) => None,
+        (None, _) if s.is_null("sliding_window") => None,
+        // What transformers takes where a file does not say.
+        (None, _) => Some(4096),
+    };
+    let Some(window) = window.filter(|w| *w < positions) else { return Ok(Windows::None) };
+    if let Some(list) = s.get("layer_types") {
+        let kind = |v: &Value| match v.as_str() {
+            Some("sliding_attention") => Some(true),
+            Some("full_attention") => Some(false),
+            _ => None,
+        };
+        let marked: Option<Vec<bool>> = list.as_array().and_then(|list| list.iter().map(kind).collect());
+        return match marked {
+            Some(marked) if marked.len() == layers => Ok(Windows::Marked { window, layers: marked }),
+            _ => Err(s.wrong("layer_types", "\"sliding_attention\" or \"full_attention\" for each layer")),
+        };
+    }
+    Ok(match family {
+        Family::Qwen2 | Family::Qwen3 => {
+            Windows::From { window, first: s.maybe_count("max_window_layers")?.unwrap_or(28) }
+        }
+        Family::Gemma2 => Windows::ButEvery { window, every: 2 },
+        Family::Gemma3 => {
+            Windows::ButEvery { window, every: s.maybe_count("sliding_window_pattern")?.unwrap_or(6) }
+        }
+        _ => Windows::All(window),
+    })
+}
+
+/// The rotary embeddings of all layers, and of those with a window where theirs is another: `rope_theta` and
+/// `rope_scaling`, or both within `rope_parameters` as transformers writes since version 5.
+fn ropes(s: &Settings, family: Family, head: usize, positions: &mut usize) -> Result<(Rope, Option<Rope>)> {
+    let parameters = s.inner("rope_parameters")?;
+    let scaling = s.inner("rope_scaling")?;
+    if family == Family::Gemma3 {
+        let full = match &parameters {
+            Some(parameters) => parameters.inner("full_attention")?.or(scaling),
+            None => scaling,
+        };
+        let local = match &parameters {
+            Some(parameters) => parameters.inner("sliding_attention")?,
+            None => None,
+        };
+        let theta = s.number("rope_theta")?.unwrap_or(1_000_000.0);
+        let local_theta = s.number("rope_local_base_freq")?.unwrap_or(10_000.0);
+        return Ok((
+            rope(s, full.as_ref(), family, theta, head, positions)?,
+            Some(rope(s, local.as_ref(), family, local_theta, head, positions)?),
+        ));
+    }
+    let theta = s.number("rope_theta")?.unwrap_or(10_000.0);
+    Ok((rope(s, parameters.or(scaling).as_ref(), family, theta, head, positions)?, None))
+}
+
+fn rope(
+    outer: &Settings,
+    inner: Option<&Settings>,
+    family: Family,
+    theta: f64,
+    head: usize,
+    positions: &mut usize,
+) -> Result<Rope> {
+    let part = match inner.map(|s| s.number("partial_rotary_factor")).transpose()?.flatten() {
+        Some(part) => part,
+        None => outer.number("partial_rotary_factor")?.unwrap_or(1.0),
+    };
+    if part != 1.0 && (family != Family::Phi3 || part > 1.0) {
+        return Err(outer.refuse(
+            "partial_rotary_factor",
+            part,
+            "no such setting, or 1: rotary embeddings over whole heads",
+        ));
+    }
+    // As transformers rounds it.
+    let turned = (head as f64 * part) as usize;
+    if turned == 0 || !turned.is_multiple_of(2) {
+        return Err(outer.refuse("partial_rotary_factor", part, "an even part of a head"));
+    }
+    let Some(s) = inner else { return Ok(Rope { turned, ..Rope::plain(theta, head) }) };
+    let theta = s.number("rope_theta")?.unwrap_or(theta);
+    let kind = match s.text("rope_type")? {
         Some(kind) => kind,
-        None => inner.text("type")?.unwrap_or("default"),
+        None => s.text("type")?.unwrap_or("default"),
     };
-    match kind {
-        "default" => Ok((theta, None)),
+    let need = |key: &str| s.number(key)?.ok_or_else(|| s.wrong(key, "a number above 0"));
+    let mut amplitude = 1.0;
+    let scaling = match kind {
+        "default" => Scaling::None,
+        "linear" => Scaling::Linear(need("factor")?),
         "llama3" => {
-            let need = |key: &str| inner.number(key)?.ok_or_else(|| inner.wrong(key, "a number above 0"));
             let (low, high) = (need("low_freq_factor")?, need("high_freq_factor")?);
             if high <= low {
-                return Err(inner.wrong("high_freq_factor", &format!("more than low_freq_factor = {low}")));
+                return Err(s.wrong("high_freq_factor", &format!("more than low_freq_factor = {low}")));
             }
-            let scaling = Llama3RopeConfig {
-                factor: need("factor")? as f32,
-                low_freq_factor: low as f32,
-                high_freq_factor: high as f32,
-                original_max_position_embeddings: inner.count("original_max_position_embeddings")?,
-                rope_type: Llama3RopeType::Llama3,
-            };
-            Ok((theta, Some(scaling)))
+            let original = s.count("original_max_position_embeddings")?;
+            Scaling::Llama3 { factor: need("factor")?, low, high, original }
         }
-        other => Err(inner.refuse("rope_type", format!("{other:?}"), "\"default\" or \"llama3\"")),
-    }
+        "longrope" | "su" if family == Family::Phi3 => {
+            let original = match s.maybe_count("original_max_position_embeddings")? {
+                Some(original) => original,
+                None => outer.maybe_count("original_max_position_embeddings")?.unwrap_or(4096),
+            };
+            let factor = s.number("factor")?.unwrap_or(*positions as f64 / original as f64);
+            amplitude = match s.number("attention_factor")? {
+                Some(factor) => factor,
+                None if factor <= 1.0 => 1.0,
+                None => (1.0 + factor.ln() / (original as f64).ln()).sqrt(),
+            };
+            // Longer texts would turn all their tokens by other factors, those already read too: one window, one
+            // rotation.
+            *positions = original.min(*positions);
+            Scaling::Each(factors(s, "short_factor", turned / 2)?)
+        }
+        other => {
+            return Err(s.refuse("rope_type", format!("{other:?}"), "\"default\", \"linear\" or \"llama3\""));
+        }
+    };
+    Ok(Rope { theta, turned, scaling, amplitude })
+}
+
+fn factors(s: &Settings, key: &str, n: usize) -> Result<Vec<f64>> {
+    let factors: Option<Vec<f64>> =
+        s.get(key).and_then(|v| v.as_array()?.iter().map(|v| v.as_f64().filter(|f| *f > 0.0)).collect());
+    factors
+        .filter(|f| f.len() == n)
+        .ok_or_else(|| s.wrong(key, &format!("{n} numbers above 0: one for each pair that is turned")))
 }

@@ -6,6 +6,8 @@ use crate::fault::Result;
 /// What the loader reads beside the weights: settings, tokenizer, template, card.
 const SETTINGS: [&str; 3] = ["json", "jinja", "toml"];
 const WEIGHTS: &str = "safetensors";
+/// What it reads beside a GGUF file, where the file lacks it.
+const BESIDE: [&str; 2] = ["tokenizer.json", "chat_template.jinja"];
 
 /// BLAKE3, as hex, over the files that decide how a contender answers: weights, settings, tokenizer, chat template,
 /// card; of an adapter those of its base too. Files for people, like a README, do not enter. The same for a folder on
@@ -24,12 +26,17 @@ pub fn identity(contender: &Contender, registry: &Registry) -> Result<String> {
 }
 
 fn of_folder(contender: &Contender) -> Result<String> {
+    // A GGUF file may lie among anything; what the loader reads beside it is no more than this.
+    if let Some(file) = &contender.file {
+        let beside = BESIDE.iter().filter(|name| contender.folder.has(name)).map(|name| (*name).to_owned());
+        let files: Vec<String> = std::iter::once(file.clone()).chain(beside).collect();
+        return contender.folder.digest_of(&files);
+    }
     let mut files = contender.folder.list()?;
     files.retain(|name| {
         let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
-        // A GGUF file may have others beside it; what lies deeper is not read.
-        let weights = contender.file.as_ref().map_or(ending == WEIGHTS, |file| file == name);
-        !name.contains('/') && (weights || SETTINGS.contains(&ending))
+        // What lies deeper is not read.
+        !name.contains('/') && (ending == WEIGHTS || SETTINGS.contains(&ending))
     });
     contender.folder.digest_of(&files)
 }

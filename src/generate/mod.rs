@@ -1,7 +1,7 @@
 //! What answers: finds models, loads them, renders the chat template, samples, streams.
 //!
 //! The way in: [`Registry::discover`] → [`Contender`] → [`Model::load`] → [`Model::render`] →
-//! [`Model::generate`]. Runs models of the llama architecture on the CPU through candle: Hugging Face folders in
+//! [`Model::generate`]. Runs decoders of the families in [`Family`] on the CPU with candle: Hugging Face folders in
 //! f32 (with PEFT adapters merged in), and GGUF files as they are quantised. Whatever the engines would get wrong
 //! or ignore is refused by its name, before gigabytes are read. Answers that were recorded elsewhere are a contender too.
 //!
@@ -13,13 +13,19 @@ mod card;
 mod checkpoint;
 mod codec;
 mod config;
+mod decoder;
 mod gguf;
 mod identity;
+mod inspect;
+mod linked;
 mod model;
 mod network;
 mod recorded;
 mod registry;
+mod rope;
 mod sampling;
+mod settings;
+mod shape;
 mod source;
 mod weights;
 
@@ -27,10 +33,14 @@ pub use answer::{Completion, Finish, Step};
 pub use card::{CARD, Card, TrainedOn};
 pub use checkpoint::{Checkpoint, digest};
 pub use codec::Codec;
-pub use config::{LARGEST_WINDOW, Shape};
+pub use gguf::{Numbers, Order, export};
 pub use identity::identity;
+pub use inspect::{Inspection, bytes, inspect, pair as remarks_on_pair};
+pub use linked::{How, add, remove};
 pub use model::{Facts, Model};
 pub use recorded::{Columns, RECORDED, Recording};
 pub use registry::{Contender, Kind, Registry};
+pub use rope::{Rope, Scaling};
 pub use sampling::{Draw, Mode, Penalty, Sampling};
+pub use shape::{Family, LARGEST_WINDOW, Shape, Windows};
 pub use weights::Weights;

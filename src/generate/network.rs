@@ -1,26 +1,20 @@
 //! A network of weights and how it answers.
 //!
-//! The weights are shared; what one answer needs of its own (keys and values of the tokens so far) is cloned per
-//! answer, so that one model serves several at once and asking the same thing twice gives the same answer.
+//! Knows tokens, windows and when to stop; what is computed for a token is `decoder`'s.
 
-use super::adapter::{self, Adapter};
+use super::adapter;
 use super::answer::{Completion, Finish, Step};
 use super::card::Card;
-use super::checkpoint::Checkpoint;
+use super::checkpoint::{self, Checkpoint};
 use super::codec::Codec;
-use super::config::{LARGEST_WINDOW, Shape};
+use super::decoder::{Decoder, Parts, Session};
 use super::gguf::{self, Quantised};
 use super::model::Facts;
 use super::registry::{Contender, Kind, Registry};
 use super::sampling::{Sampler, Sampling};
-use super::weights::Weights;
 use crate::fault::{Error, Fault, Result};
 use crate::job::{Cancel, Report};
 use crate::prompt::Message;
-use candle_core::{DType, Device, Tensor};
-use candle_nn::VarBuilder;
-use candle_transformers::models::llama::{Cache, Llama};
-use candle_transformers::models::quantized_llama::ModelWeights;
 use std::time::Instant;
 
 /// Multiplications between two looks at the cancel token while a prompt is read: about a tenth of a second on two
@@ -31,21 +25,10 @@ const UNCANCELLED: u64 = 12_000_000_000;
 pub(super) struct Network {
     facts: Facts,
     codec: Codec,
-    engine: Engine,
+    decoder: Decoder,
     vocabulary: usize,
     /// Tokens of the prompt that are read at once.
     chunk: usize,
-}
-
-enum Engine {
-    Dense { llama: Llama, start: Cache },
-    Quantised(ModelWeights),
-}
-
-/// One answer's state.
-enum Session<'a> {
-    Dense { llama: &'a Llama, cache: Cache },
-    Quantised(ModelWeights),
 }
 
 impl Network {
@@ -59,54 +42,20 @@ impl Network {
         report: Report,
         cancel: &Cancel,
     ) -> Result<Self> {
-        let card = Card::read(&contender.folder)?;
-        match (&contender.kind, &contender.file) {
-            (Kind::Gguf, Some(file)) => Self::quantised(contender, file, report, cancel),
-            (Kind::Adapter { .. }, _) => {
-                let base = registry.base_of(contender)?;
-                Self::adapted(contender, &card, &base, report, cancel)
-            }
-            _ => {
-                let checkpoint = Checkpoint::load(&contender.folder, &contender.name, report, cancel)?;
-                let digest = checkpoint.digest.clone();
-                Self::dense(contender, checkpoint, card.context_tokens, digest, None)
-            }
+        if let (Kind::Gguf, Some(file)) = (&contender.kind, &contender.file) {
+            return Self::quantised(contender, file, report, cancel);
         }
-    }
-
-    fn adapted(
-        contender: &Contender,
-        card: &Card,
-        base: &Contender,
-        report: Report,
-        cancel: &Cancel,
-    ) -> Result<Self> {
-        if !base.kind.is_whole() {
-            return Err(Fault::new(
-                contender.place(),
-                format!("an adapter for {}, which is {}", base.name, told(&base.kind)),
-            )
-            .expected("an adapter for a Hugging Face folder: adapters are merged into unquantised weights")
-            .next("Put the base model's Hugging Face folder into the models folder.")
-            .into());
-        }
-        // Settings and digests first: they tell what is wrong before gigabytes are read.
-        let adapter = Adapter::read(&contender.folder)?;
-        if let Some(expected) = &card.base_digest {
-            adapter.check_base(expected, &base.folder, &base.name)?;
-        }
-        let mut checkpoint = Checkpoint::load(&base.folder, &base.name, report, cancel)?;
-        adapter.merge(&mut checkpoint, &contender.name, report, cancel)?;
-        if Codec::in_folder(&contender.folder) {
-            checkpoint.codec = Codec::read(&contender.folder, &checkpoint.shape.eos)?;
-        }
-        let window = match (card.context_tokens, Card::read(&base.folder)?.context_tokens) {
+        let own = Card::read(&contender.folder)?.context_tokens;
+        let checkpoint = Checkpoint::of(contender, registry, report, cancel)?;
+        let digest = checkpoint.digest.clone();
+        let Kind::Adapter { .. } = contender.kind else {
+            return Self::dense(contender, checkpoint, own, digest, None);
+        };
+        let window = match (own, Card::read(&registry.base_of(contender)?.folder)?.context_tokens) {
             (Some(own), Some(base)) => Some(own.min(base)),
             (own, base) => own.or(base),
         };
-        let base_digest = Some(checkpoint.digest.clone());
-        let digest = adapter::digest(&contender.folder)?;
-        Self::dense(contender, checkpoint, window, digest, base_digest)
+        Self::dense(contender, checkpoint, window, adapter::digest(&contender.folder)?, Some(digest))
     }
 
     fn dense(
@@ -117,49 +66,41 @@ impl Network {
         base_digest: Option<String>,
     ) -> Result<Self> {
         let Checkpoint { shape, weights, codec, .. } = checkpoint;
-        let chunk = chunk(weights.parameters());
-        let own = shape.config.max_position_embeddings.min(LARGEST_WINDOW);
+        let parameters = weights.parameters();
+        let own = shape.window();
         let context_tokens = window.map_or(own, |w| w.min(own));
-        let engine = Engine::dense(&shape, weights, context_tokens).map_err(|e| {
-            Fault::new(contender.place(), e)
-                .expected("a llama model that the engine can run")
-                .next("Report this with the model's name: its tensors were checked before.")
-        })?;
-        Ok(Self {
-            facts: Facts {
-                name: contender.name.clone(),
-                digest,
-                base_digest,
-                template_digest: codec.template_digest().map(str::to_owned),
-                architecture: "llama".to_owned(),
-                engine: "candle-transformers llama f32".to_owned(),
-                context_tokens,
-            },
-            vocabulary: shape.config.vocab_size,
-            chunk,
-            codec,
-            engine,
-        })
+        let facts = Facts {
+            name: contender.name.clone(),
+            digest,
+            base_digest,
+            template_digest: codec.template_digest().map(str::to_owned),
+            architecture: shape.family.to_string(),
+            engine: format!("juxta {} f32", shape.family),
+            context_tokens,
+        };
+        let parts = checkpoint::parts(shape, weights).map_err(|e| cannot_run(contender, e))?;
+        Self::new(contender, facts, codec, parts, parameters)
     }
 
     fn quantised(contender: &Contender, file: &str, report: Report, cancel: &Cancel) -> Result<Self> {
-        let Quantised { weights, codec, vocabulary, parameters, window, types } =
+        let Quantised { parts, codec, parameters, types } =
             gguf::load(&contender.folder, file, &contender.name, report, cancel)?;
-        Ok(Self {
-            facts: Facts {
-                name: contender.name.clone(),
-                digest: contender.folder.digest(file)?,
-                base_digest: None,
-                template_digest: codec.template_digest().map(str::to_owned),
-                architecture: "llama".to_owned(),
-                engine: format!("candle-transformers quantized_llama {types}"),
-                context_tokens: window,
-            },
-            vocabulary,
-            chunk: chunk(parameters),
-            codec,
-            engine: Engine::Quantised(weights),
-        })
+        let facts = Facts {
+            name: contender.name.clone(),
+            digest: contender.folder.digest(file)?,
+            base_digest: None,
+            template_digest: codec.template_digest().map(str::to_owned),
+            architecture: parts.shape.family.to_string(),
+            engine: format!("juxta {} {types}", parts.shape.family),
+            context_tokens: parts.shape.window(),
+        };
+        Self::new(contender, facts, codec, parts, parameters)
+    }
+
+    fn new(contender: &Contender, facts: Facts, codec: Codec, parts: Parts, parameters: u64) -> Result<Self> {
+        let vocabulary = parts.shape.vocabulary;
+        let decoder = Decoder::new(parts, facts.context_tokens).map_err(|e| cannot_run(contender, e))?;
+        Ok(Self { facts, codec, decoder, vocabulary, chunk: chunk(parameters) })
     }
 
     /// What must be known of it to have its answers again.
@@ -207,7 +148,7 @@ impl Network {
         let mut answer = Answer::default();
         let mut stream = self.codec.stream();
         let mut sampler = Sampler::new(sampling);
-        let mut session = self.engine.session();
+        let mut session = self.decoder.session();
         let read = |read, on: &mut dyn FnMut(Step)| on(Step::Reading { read, prompt_tokens: ids.len() });
         read(0, on);
         let mut logits = None;
@@ -257,7 +198,7 @@ impl Network {
     /// fails.
     pub(super) fn logits(&self, tokens: &[u32]) -> Result<Vec<f32>> {
         self.check_prompt(tokens)?;
-        let mut session = self.engine.session();
+        let mut session = self.decoder.session();
         let mut logits = Vec::new();
         for (n, chunk) in tokens.chunks(self.chunk).enumerate() {
             logits = self.forward(&mut session, chunk, n * self.chunk)?;
@@ -292,51 +233,16 @@ impl Network {
     }
 }
 
+fn cannot_run(contender: &Contender, error: candle_core::Error) -> Error {
+    Fault::new(contender.place(), error)
+        .expected("a model that the engine can run")
+        .next("Report this with the model's name: its tensors were checked before.")
+        .into()
+}
+
 fn chunk(parameters: u64) -> usize {
     let tokens = (UNCANCELLED / parameters.max(1)).clamp(16, 512);
     usize::try_from(tokens).unwrap_or(512)
-}
-
-fn told(kind: &Kind) -> &'static str {
-    match kind {
-        Kind::Base | Kind::Full { .. } => "a Hugging Face folder",
-        Kind::Adapter { .. } => "itself an adapter",
-        Kind::Gguf => "a GGUF file",
-        Kind::Recorded => "recorded answers",
-    }
-}
-
-impl Engine {
-    fn dense(shape: &Shape, weights: Weights, window: usize) -> candle_core::Result<Self> {
-        let mut config = shape.config.clone();
-        // Tables are made for the positions that are used. candle narrows its cache once there are more heads
-        // than positions, which must not happen.
-        config.max_position_embeddings = window.max(config.num_attention_heads);
-        let start = Cache::new(true, DType::F32, &config, &Device::Cpu)?;
-        let tensors = weights.into_tensors().into_iter().collect();
-        let llama = Llama::load(VarBuilder::from_tensors(tensors, DType::F32, &Device::Cpu), &config)?;
-        Ok(Self::Dense { llama, start })
-    }
-
-    fn session(&self) -> Session<'_> {
-        match self {
-            Self::Dense { llama, start } => Session::Dense { llama, cache: start.clone() },
-            // Tensors are shared; the keys and values of the clone are its own.
-            Self::Quantised(weights) => Session::Quantised(weights.clone()),
-        }
-    }
-}
-
-impl Session<'_> {
-    /// Reads `tokens` at `position`; the logits of the last, over the vocabulary.
-    fn forward(&mut self, tokens: &[u32], position: usize) -> candle_core::Result<Vec<f32>> {
-        let tokens = Tensor::new(tokens, &Device::Cpu)?.unsqueeze(0)?;
-        let logits = match self {
-            Self::Dense { llama, cache } => llama.forward(&tokens, position, cache)?,
-            Self::Quantised(weights) => weights.forward(&tokens, position)?,
-        };
-        logits.squeeze(0)?.to_dtype(DType::F32)?.to_vec1()
-    }
 }
 
 /// An answer as it grows.

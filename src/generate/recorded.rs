@@ -5,9 +5,9 @@
 //! `{question_id, question, answer}`. A question is found by its text, whatever white space is in it.
 
 use super::answer::{Completion, Finish, Step};
-use super::config::LARGEST_WINDOW;
 use super::model::Facts;
 use super::registry::Contender;
+use super::shape::LARGEST_WINDOW;
 use crate::fault::{Fault, Result};
 use crate::folder::{self, Folder};
 use crate::job::Cancel;

@@ -3,9 +3,10 @@
 
 use super::adapter;
 use super::card::{CARD, Card, TrainedOn};
-use super::config::Shape;
 use super::gguf;
+use super::linked::{LINK, Link};
 use super::recorded::RECORDED;
+use super::shape::Shape;
 use crate::fault::{Error, Fault, Result};
 use crate::folder::Folder;
 use serde::Serialize;
@@ -13,6 +14,8 @@ use std::fmt;
 use std::path::Path;
 
 const BUNDLED: &str = "assets/models";
+/// Known names that a fault tells before it counts the rest.
+const NAMED: usize = 12;
 
 /// A model that can answer: found, not loaded.
 #[derive(Debug, Clone, Serialize)]
@@ -171,14 +174,19 @@ impl Registry {
                 .next("Name one of the files.")
                 .into());
         }
-        Err(self.unknown(name_or_path, "a model that is unknown, and no such path"))
+        let next = "Choose one of these, or add the model with `juxta model add`.";
+        Err(self.unknown(name_or_path, "a model that is unknown, and no such path", next))
     }
 
-    fn unknown(&self, place: &str, found: &str) -> Error {
-        let names: Vec<&str> = self.contenders.iter().map(|c| c.name.as_str()).collect();
+    fn unknown(&self, place: &str, found: &str, next: &str) -> Error {
+        let names: Vec<&str> = self.contenders.iter().take(NAMED).map(|c| c.name.as_str()).collect();
+        let more = match self.contenders.len().saturating_sub(NAMED) {
+            0 => String::new(),
+            more => format!(" and {more} more (`juxta model list`)"),
+        };
         Fault::new(place, found)
-            .expected(format!("one of {}, or a path to a folder or a GGUF file", names.join(", ")))
-            .next("Choose one of these, or put the model into the models folder.")
+            .expected(format!("one of {}{more}, or a path to a folder or a GGUF file", names.join(", ")))
+            .next(next)
             .into()
     }
 
@@ -213,7 +221,14 @@ impl Registry {
             Kind::Adapter { .. } => (adapter::CONFIG, "base_model_name_or_path"),
             _ => (CARD, "base"),
         };
-        Err(self.unknown(&adapter.folder.place(file), &format!("{key} = {base:?}, which is not here")))
+        let next = match adapter.kind {
+            Kind::Adapter { .. } => {
+                "Add that base with `juxta model add`, and the adapter with --base and the name you give it."
+            }
+            _ => "Add that base with `juxta model add` under this name.",
+        };
+        let found = format!("{key} = {base:?}, which is not here");
+        Err(self.unknown(&adapter.folder.place(file), &found, next))
     }
 
     /// A base and what was fine-tuned from it, to begin with: of all whose base is here, first those trained on
@@ -265,6 +280,9 @@ fn at(path: &Path) -> Result<Vec<Contender>> {
 
 /// The models in a folder: one, or each GGUF file in it.
 fn read(folder: &Folder) -> Result<Vec<Contender>> {
+    if folder.has(LINK) {
+        return linked(folder).map(|contender| vec![contender]);
+    }
     if folder.has(RECORDED) {
         return Ok(vec![with_card(folder, Card::read(folder)?, Kind::Recorded, None, None)]);
     }
@@ -276,7 +294,7 @@ fn read(folder: &Folder) -> Result<Vec<Contender>> {
         let shape = Shape::read(folder)?;
         let card = Card::read(folder)?;
         let kind = card.base.clone().map_or(Kind::Base, |base| Kind::Full { base });
-        return Ok(vec![with_card(folder, card, kind, Some("llama".to_owned()), shape.parameters())]);
+        return Ok(vec![with_card(folder, card, kind, Some(shape.family.to_string()), shape.parameters())]);
     }
     let files: Vec<String> =
         folder.list()?.into_iter().filter(|f| !f.contains('/') && is_gguf(Path::new(f))).collect();
@@ -287,6 +305,36 @@ fn read(folder: &Folder) -> Result<Vec<Contender>> {
             .into());
     }
     files.iter().map(|file| gguf_file(folder, file)).collect()
+}
+
+/// The model that a link leads to, under the link's name.
+fn linked(folder: &Folder) -> Result<Contender> {
+    let (link, name) = (Link::read(folder)?, folder.name());
+    let target = link.target(folder, &name)?;
+    let place = folder.place(LINK);
+    let one = |n: usize| {
+        Fault::new(&place, format!("{}, where {n} models are", target.display()))
+            .expected("the place of one")
+            .next(format!("`juxta model remove {name}`, and add one of its files."))
+    };
+    if target.join(LINK).is_file() {
+        return Err(Fault::new(&place, format!("{}, which leads elsewhere itself", target.display()))
+            .expected("the place of a model")
+            .next(format!("`juxta model remove {name}`, and add the model it leads to."))
+            .into());
+    }
+    let mut found = at(&target)?;
+    if found.len() != 1 {
+        return Err(one(found.len()).into());
+    }
+    let mut contender = found.remove(0);
+    if let (Kind::Adapter { base }, Some(named)) = (&mut contender.kind, link.base) {
+        *base = named;
+    }
+    if contender.title == contender.name {
+        contender.title.clone_from(&name);
+    }
+    Ok(Contender { name, ..contender })
 }
 
 fn with_card(

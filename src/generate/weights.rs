@@ -126,6 +126,16 @@ impl Listing {
         self.entries.get(name).map(|e| e.info.shape.as_slice())
     }
 
+    /// The number type of most bytes, as the files call it.
+    pub(super) fn types(&self) -> String {
+        let mut bytes: BTreeMap<String, u64> = BTreeMap::new();
+        for entry in self.entries.values() {
+            let (from, to) = entry.info.data_offsets;
+            *bytes.entry(format!("{:?}", entry.info.dtype)).or_default() += (to - from) as u64;
+        }
+        bytes.into_iter().max_by_key(|(_, n)| *n).map(|(name, _)| name).unwrap_or_default()
+    }
+
     /// Where a tensor is, or would have to be, for a person.
     pub(super) fn place(&self, name: &str) -> String {
         let source = self.entries.get(name).map_or(0, |e| e.source);

@@ -1,7 +1,9 @@
-//! Long work: how it is cancelled and how it says how far it is. Knows no terminal and no model.
+//! Long work: how it is cancelled, how it says how far it is, and what the machine has for it. Knows no terminal and no
+//! model.
 
 mod each;
 pub mod interrupt;
+pub mod memory;
 mod task;
 pub mod threads;
 

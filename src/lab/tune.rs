@@ -258,7 +258,8 @@ impl Lab {
         let report = |p: Progress| watch(Status::Preparing(p));
         let index = self.index(&found.entry, &report, cancel)?;
         let read = Checkpoint::load(&found.base.folder, &found.base.name, &report, cancel)?;
-        let window = read.shape.config.max_position_embeddings.min(generate::LARGEST_WINDOW);
+        finetune::check_base(&read.shape, &found.base.name)?;
+        let window = read.shape.window();
         let longest = recipe.max_tokens.min(window);
         let source = Source {
             corpus: &found.corpus,

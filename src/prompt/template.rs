@@ -14,6 +14,8 @@ use std::collections::BTreeMap;
 
 /// Steps a template may take. The longest of the common ones takes some two thousand for a short conversation.
 const FUEL: u64 = 2_000_000;
+/// Bytes that a template may write: many times the longest prompt that any window here holds.
+const LONGEST: usize = 8 << 20;
 const NAME: &str = "chat";
 
 /// A chat template, parsed.
@@ -22,6 +24,7 @@ pub struct Template {
     environment: Environment<'static>,
     specials: BTreeMap<String, String>,
     place: String,
+    source: String,
     digest: String,
 }
 
@@ -57,12 +60,23 @@ impl Template {
             .add_template_owned(NAME, without_generation_tags(source))
             .map_err(|e| fault(place, &e, "a chat template in Jinja"))?;
         let digest = blake3::hash(source.as_bytes()).to_hex().to_string();
-        Ok(Self { environment, specials, place: place.to_owned(), digest })
+        Ok(Self { environment, specials, place: place.to_owned(), source: source.to_owned(), digest })
     }
 
     /// BLAKE3 of the template's text, as hex.
     pub fn digest(&self) -> &str {
         &self.digest
+    }
+
+    /// The template's text.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// Whether the template refuses a system message that these messages begin with, so that [`Template::render`] puts
+    /// its text above the first question.
+    pub fn folds_system(&self, messages: &[Message]) -> bool {
+        self.attempt(messages).is_err_and(|e| raised(&e).is_some()) && self.render(messages).is_ok()
     }
 
     /// The prompt that asks the model for its turn after `messages`.
@@ -94,7 +108,26 @@ impl Template {
         // transformers passes these as None, and templates ask `tools is not none`.
         context.insert("tools", Value::from(()));
         context.insert("documents", Value::from(()));
-        self.environment.get_template(NAME)?.render(Value::from_pairs(context))
+        let mut out = Limited(Vec::new());
+        self.environment.get_template(NAME)?.render_captured_to(Value::from_pairs(context), &mut out)?;
+        String::from_utf8(out.0).map_err(|e| Error::new(ErrorKind::WriteFailure, e.to_string()))
+    }
+}
+
+/// Text that stops growing.
+struct Limited(Vec<u8>);
+
+impl std::io::Write for Limited {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if self.0.len() + bytes.len() > LONGEST {
+            return Err(std::io::Error::other("too long"));
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
     }
 }
 
@@ -130,6 +163,7 @@ fn fault(place: &str, error: &Error, expected: &str) -> Fault {
     let place = error.line().map_or_else(|| place.to_owned(), |line| format!("{place} line {line}"));
     let found = match (error.kind(), error.detail()) {
         (ErrorKind::OutOfFuel, _) => format!("a template that has not ended after {FUEL} steps"),
+        (ErrorKind::WriteFailure, _) => format!("a template that writes more than {LONGEST} bytes"),
         (_, Some(detail)) => detail.to_owned(),
         (kind, None) => kind.to_string(),
     };
@@ -143,7 +177,8 @@ fn without_generation_tags(source: &str) -> String {
     let mut out = String::with_capacity(source.len());
     let mut rest = source;
     while let Some(start) = rest.find("{%") {
-        let Some(length) = rest[start..].find("%}") else { break };
+        // Behind the two letters, or `{%}` would end before it begins.
+        let Some(length) = rest[start + 2..].find("%}").map(|n| n + 2) else { break };
         let inside = &rest[start + 2..start + length];
         let bare = inside.trim_matches(|c: char| c.is_whitespace() || c == '-' || c == '+');
         let replaced = match bare {
@@ -276,6 +311,13 @@ mod tests {
     }
 
     #[test]
+    fn half_a_tag_is_no_jinja_and_no_panic() {
+        for source in ["{%}", "{{%}", "{%", "{%%}", "{%-%}", "a {% generation", "{%}%}"] {
+            assert!(Template::new(source, BTreeMap::new(), "a.jinja").is_err(), "{source}");
+        }
+    }
+
+    #[test]
     fn a_refused_system_message_is_put_above_the_question() {
         let source = "{% if messages[0].role == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}\
                       {{ messages[0].role }}: {{ messages[0].content }}";
@@ -299,6 +341,13 @@ mod tests {
             "{% for a in range(9999) %}{% for b in range(9999) %}{% set c = b %}{% endfor %}{% endfor %}";
         let message = template(source).render(&messages()).expect_err("does not end").to_string();
         assert!(message.contains("not ended after 2000000 steps"), "{message}");
+    }
+
+    #[test]
+    fn a_template_that_writes_without_end_is_stopped() {
+        let source = "{% for a in range(9999) %}{{ 'long text ' * 100000 }}{% endfor %}";
+        let message = template(source).render(&messages()).expect_err("is too long").to_string();
+        assert!(message.contains("more than 8388608 bytes"), "{message}");
     }
 
     #[test]

@@ -104,6 +104,7 @@ fn answer(side: Side, text: &str, finish: Finish) -> Answer {
         sampling: Sampling::default(),
         model: None,
         prompt_digest: None,
+        system_folded: false,
     }
 }
 

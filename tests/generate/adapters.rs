@@ -1,7 +1,7 @@
 //! Adapters, merged, agree with PEFT, which keeps them apart; and what PEFT can do beyond is refused by name.
 
 use super::logits::agrees;
-use super::support::{copy, load, refused};
+use super::support::{copy, load, models, refused};
 use serde_json::json;
 
 const CONFIG: &str = "adapter_config.json";
@@ -45,6 +45,29 @@ fn adapted_embeddings_leave_the_tied_output_as_it_was() {
 #[test]
 fn saved_embeddings_leave_the_tied_output_as_it_was() {
     agrees("lora-tied-saved");
+}
+
+#[test]
+fn adapters_of_every_architecture() {
+    for name in ["lora-mistral", "lora-qwen2", "lora-qwen3", "lora-gemma2", "lora-gemma3", "lora-phi3"] {
+        agrees(name);
+    }
+}
+
+#[test]
+fn an_adapter_for_the_parts_of_what_is_fused_is_refused() {
+    copy("lora-phi3")
+        .set(CONFIG, "target_modules", json!(["q_proj"]))
+        .is_refused(&[CONFIG, "q_proj", "qkv_proj"]);
+}
+
+#[test]
+fn an_adapter_with_another_models_tokenizer_is_refused() {
+    let reader = models().join("../../../assets/models/reader/tokenizer.json");
+    let tokenizer = std::fs::read(reader).expect("read");
+    copy("lora").write("tokenizer.json", tokenizer).is_refused(&["tokenizer.json", "the token", "grouped"]);
+    let own = std::fs::read(models().join("grouped/tokenizer.json")).expect("read");
+    assert!(copy("lora").write("tokenizer.json", own).load().is_ok());
 }
 
 #[test]

@@ -143,20 +143,51 @@ fn settings_that_the_engine_does_not_do() {
     let refuse = |key: &str, value: serde_json::Value, part: &str| {
         copy("grouped").set(CONFIG, key, value).is_refused(&[CONFIG, key, part]);
     };
-    refuse("model_type", json!("qwen2"), "qwen2");
+    refuse("model_type", json!("mixtral"), "qwen3");
+    refuse("model_type", json!("gemma3"), "gemma3_text");
     refuse("architectures", json!(["LlamaForSequenceClassification"]), "LlamaForSequenceClassification");
-    refuse("attention_bias", json!(true), "biases");
     refuse("mlp_bias", json!(true), "biases");
+    refuse("sliding_window", json!(4096), "llama models have none");
+    refuse("logits_scaling", json!(8.0), "ignore");
     refuse("hidden_act", json!("gelu"), "gelu");
-    refuse("head_dim", json!(16), "= 8");
     refuse("quantization_config", json!({"bits": 4}), "bits");
     refuse("partial_rotary_factor", json!(0.5), "whole heads");
     refuse("rope_parameters", json!({"rope_type": "yarn", "factor": 4.0}), "yarn");
     let old = |scaling: serde_json::Value| {
         copy("grouped").set(CONFIG, "rope_parameters", json!(null)).set(CONFIG, "rope_scaling", scaling)
     };
-    old(json!({"type": "linear", "factor": 2.0})).is_refused(&["rope_scaling", "linear", "llama3"]);
+    old(json!({"type": "dynamic", "factor": 2.0})).is_refused(&[
+        "rope_scaling",
+        "dynamic",
+        "linear",
+        "llama3",
+    ]);
     old(json!({"rope_type": "llama3", "factor": 2.0})).is_refused(&["rope_scaling", "no low_freq_factor"]);
+}
+
+#[test]
+fn settings_of_other_families_that_the_engine_does_not_do() {
+    let refuse = |model: &str, key: &str, value: serde_json::Value, parts: &[&str]| {
+        let all: Vec<&str> = [CONFIG, key].into_iter().chain(parts.iter().copied()).collect();
+        copy(model).set(CONFIG, key, value).is_refused(&all);
+    };
+    refuse("gemma2", "hidden_activation", json!("relu"), &["relu", "gelu_pytorch_tanh"]);
+    refuse("gemma3", "use_bidirectional_attention", json!(true), &["true"]);
+    refuse("gemma3", "layer_types", json!(["sliding_attention"]), &["for each layer"]);
+    refuse("qwen2", "rope_parameters", json!({"rope_type": "yarn", "factor": 4.0}), &["yarn", "linear"]);
+    refuse("mistral", "attention_bias", json!(true), &["biases"]);
+    copy("phi3").set(CONFIG, "rope_parameters", json!({"partial_rotary_factor": 1.5})).is_refused(&[
+        CONFIG,
+        "partial_rotary_factor",
+        "1.5",
+    ]);
+    refuse(
+        "phi3-long",
+        "rope_parameters",
+        json!({"rope_type": "longrope", "short_factor": [1.0]}),
+        &["short_factor"],
+    );
+    refuse("qwen3", "architectures", json!(["Qwen3ForSequenceClassification"]), &["Qwen3ForCausalLM"]);
 }
 
 #[test]

@@ -17,7 +17,7 @@ const KEY_HEADS: usize = 2;
 const LAYERS: usize = 2;
 
 /// A small random model, to be written in any number type. Rows are multiples of 256, as K-quants need.
-struct Made {
+pub struct Made {
     metadata: BTreeMap<String, Value>,
     tensors: Vec<(String, Tensor)>,
     dtype: GgmlDType,
@@ -39,7 +39,7 @@ fn texts(texts: &[String]) -> Value {
     Value::Array(texts.iter().cloned().map(Value::String).collect())
 }
 
-fn made(dtype: GgmlDType) -> Made {
+pub fn made(dtype: GgmlDType) -> Made {
     let mut words: Vec<String> = ["<unk>", "<s>", "</s>"].map(str::to_owned).to_vec();
     words.extend((0..=255).map(|byte| format!("<0x{byte:02X}>")));
     words.extend(["\u{2581}", "a", "b", "ab", "\u{2581}a"].map(str::to_owned));
@@ -127,7 +127,7 @@ impl Made {
             .collect()
     }
 
-    fn write(&self, path: &Path) {
+    pub fn write(&self, path: &Path) {
         let tensors = self.quantised();
         let tensors: Vec<(&str, &QTensor)> = tensors.iter().map(|(name, t)| (name.as_str(), t)).collect();
         let metadata: Vec<(&str, &Value)> = self.metadata.iter().map(|(key, v)| (key.as_str(), v)).collect();
@@ -253,7 +253,7 @@ fn pairs_rotated_wrongly_would_show() {
 #[test]
 fn a_file_brings_its_tokenizer_template_and_window() {
     let model = made(GgmlDType::Q8_0).load().expect("loads");
-    assert_eq!(model.facts().engine, "candle-transformers quantized_llama Q8_0");
+    assert_eq!(model.facts().engine, "juxta llama Q8_0");
     assert_eq!(model.facts().context_tokens, 512);
     assert!(model.facts().template_digest.is_some());
     let message = juxta::prompt::Message { role: juxta::prompt::Role::User, content: "ab é".to_owned() };
@@ -290,15 +290,17 @@ fn embeddings_serve_as_an_output_where_there_is_none() {
 #[test]
 fn what_the_engine_would_ignore_is_refused_by_name() {
     let q = || made(GgmlDType::Q8_0);
-    q().plus("rope_freqs.weight", &[32]).is_refused(&["rope_freqs.weight", "Llama 3.1"]);
-    q().plus("blk.0.attn_q.bias", &[HIDDEN]).is_refused(&["blk.0.attn_q.bias", "ignore"]);
+    q().plus("rope_freqs.weight", &[16]).is_refused(&["rope_freqs.weight", "[16]", "[32]"]);
+    q().plus("rope_freqs.weight", &[32]).is_refused(&["factors", "above 0"]);
+    q().plus("blk.0.attn_q.bias", &[HIDDEN]).is_refused(&["no tensor blk.0.attn_k.bias"]);
+    q().plus("blk.0.attn_q_norm.weight", &[HIDDEN]).is_refused(&["blk.0.attn_q_norm.weight", "ignore"]);
     for (key, value, part) in [
-        ("general.architecture", Value::String("qwen2".to_owned()), "qwen2"),
+        ("general.architecture", Value::String("mamba".to_owned()), "mamba"),
         ("llama.rope.scaling.type", Value::String("yarn".to_owned()), "yarn"),
-        ("llama.rope.scaling.factor", Value::F32(4.0), "4"),
+        ("llama.rope.scaling.factor", Value::F32(-4.0), "-4"),
         ("llama.expert_count", Value::U32(8), "8"),
         ("llama.rope.dimension_count", Value::U32(32), "32"),
-        ("llama.attention.key_length", Value::U32(128), "128"),
+        ("llama.attention.value_length", Value::U32(128), "128"),
         ("llama.attention.sliding_window", Value::U32(4096), "4096"),
         ("llama.attention.head_count_kv", Value::Array(vec![Value::U32(2), Value::U32(1)]), "a list of 2"),
         ("llama.attention.head_count", Value::U32(0), "0"),

@@ -2,7 +2,9 @@
 //! broken file. The data under `tests/data/models` is made by `tests/reference/logits.py`.
 
 mod adapters;
+mod export;
 mod faults;
+mod fuzz;
 mod gguf;
 mod logits;
 mod reader;

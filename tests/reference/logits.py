@@ -13,6 +13,9 @@ import shutil
 import sys
 from pathlib import Path
 
+# To the end: statistics.py beside this file would hide Python's own.
+sys.path.append(sys.path.pop(0))
+
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file, save_file

@@ -47,9 +47,9 @@ pub(in super::super) fn peek(folder: &Folder, file: &str) -> Result<About> {
         _ => None,
     };
     let architecture = text("general.architecture");
-    if let Some(other) = architecture.as_deref().filter(|a| *a != "llama") {
+    if let Some(other) = architecture.as_deref().filter(|a| super::keys::family(a).is_none()) {
         return Err(Fault::new(&source.place, format!("general.architecture = {other:?}"))
-            .expected("\"llama\", the architecture that juxta runs")
+            .expected(format!("one of {}, the architectures that juxta runs", super::keys::families()))
             .next("Choose another model.")
             .into());
     }

@@ -1,25 +1,33 @@
-//! GGUF files of the llama architecture, quantised, through candle's `quantized_llama`.
+//! GGUF files, as they are quantised, for the same engine as everything else (`decoder`).
 //!
-//! That engine reads what it knows and ignores the rest without a word (frequency factors, biases, scaling of
-//! positions), so that everything in the file is looked at here first and whatever it would ignore is refused by
-//! its name.
+//! Everything in a file is looked at before a tensor is read, and whatever the engine would ignore is refused by its
+//! name: metadata in `keys`, tensors here.
 
 mod header;
+mod keys;
+mod names;
+mod spell;
+mod ways;
 mod words;
+mod write;
 
 use super::codec::Codec;
+use super::decoder::{Embedding, Layer, Linear, Parts, Weight};
+use super::inspect::check_memory;
+use super::shape::Shape;
 use super::source::Source;
-use crate::fault::{Error, Fault, Result};
+use crate::fault::{Fault, Result};
 use crate::folder::Folder;
 use crate::job::{Cancel, Progress, Report};
-use candle_core::Device;
-use candle_core::quantized::GgmlDType;
-use candle_core::quantized::gguf_file::{Content, Value};
-use candle_transformers::models::quantized_llama::{MAX_SEQ_LEN, ModelWeights};
+use candle_core::quantized::gguf_file::Content;
+use candle_core::quantized::{GgmlDType, QMatMul, QTensor};
+use candle_core::{Device, Tensor};
 use std::collections::BTreeMap;
 use std::io::{Read, Seek, SeekFrom};
+use std::sync::Arc;
 
 pub(super) use header::peek;
+pub use write::{Numbers, Order, export};
 
 /// The number types that agree with their own dequantised weights in `tests/generate/gguf.rs`.
 const TYPES: [GgmlDType; 12] = [
@@ -37,17 +45,38 @@ const TYPES: [GgmlDType; 12] = [
     GgmlDType::Q6K,
 ];
 
+/// Those that candle has no vectorised products for: a fiftieth of the speed of the others here. Models of a size for
+/// which that is worth the memory are widened to f32; larger ones stay slow. It hangs on nothing but the file, so that the
+/// same model gives the same answers everywhere.
+const SLOW: [GgmlDType; 3] = [GgmlDType::Q4_1, GgmlDType::Q5_0, GgmlDType::Q5_1];
+const MOST_WIDENED: u64 = 1_000_000_000;
+
 /// A quantised model, loaded.
 pub(super) struct Quantised {
-    pub(super) weights: ModelWeights,
+    pub(super) parts: Parts,
     pub(super) codec: Codec,
-    pub(super) vocabulary: usize,
     /// Numbers in its weights.
     pub(super) parameters: u64,
-    /// Positions that both the model and the engine have.
-    pub(super) window: usize,
+    /// The number type of most of its bytes, and what it is computed in where that is another.
+    pub(super) types: String,
+}
+
+/// What a file holds, known without its tensors' bytes.
+pub(super) struct Described {
+    pub(super) shape: Shape,
+    pub(super) codec: Codec,
+    /// Numbers in its weights.
+    pub(super) parameters: u64,
     /// The number type of most of its bytes.
     pub(super) types: String,
+    /// Bytes that its weights take in memory.
+    pub(super) bytes: u64,
+}
+
+/// Reads and checks everything of `file` but the tensors' bytes.
+pub(super) fn describe(folder: &Folder, file: &str) -> Result<Described> {
+    let mut source = Source::open(folder, file)?;
+    Opened::read(&mut source, folder).map(|opened| opened.described)
 }
 
 /// Loads `file`, called `name` in reports. Looks at `cancel` between two tensors.
@@ -59,193 +88,229 @@ pub(super) fn load(
     cancel: &Cancel,
 ) -> Result<Quantised> {
     let mut source = Source::open(folder, file)?;
-    let mut content = header::read(&mut source)?;
-    let sizes = Sizes::read(&mut content, &source.place)?;
-    sizes.check_tensors(&content, &source)?;
-    let codec = words::codec(&content, folder, &source.place)?;
-    let types = most_of(&content);
-    let parameters = content.tensor_infos.values().map(|t| t.shape.elem_count() as u64).sum();
+    let Opened { content, described } = Opened::read(&mut source, folder)?;
+    let Described { shape, codec, parameters, types, bytes } = described;
+    check_memory(&source.place, bytes)?;
     let place = source.place.clone();
-    let mut watched = Watched { total: source.len, source, name, report, cancel };
-    let weights = ModelWeights::from_gguf(content, &mut watched, &Device::Cpu);
+    let widened = parameters <= MOST_WIDENED;
+    let slow = content.tensor_infos.values().any(|t| SLOW.contains(&t.ggml_dtype));
+    let types = if widened && slow { format!("{types} widened to f32") } else { types };
+    let mut tensors =
+        Tensors { content, widened, source: Watched { total: source.len, source, name, report, cancel } };
+    let parts = parts(shape, &mut tensors);
     cancel.check()?;
-    let weights = weights.map_err(|e| {
-        Fault::new(&place, e)
-            .expected("a GGUF file of a llama model")
-            .next("Copy or download the file again.")
+    let parts = parts.map_err(|e| {
+        Fault::new(&place, e).expected("the tensors of a model").next("Copy or download the file again.")
     })?;
-    Ok(Quantised {
-        weights,
-        codec,
-        vocabulary: sizes.vocabulary,
-        parameters,
-        window: sizes.context.min(MAX_SEQ_LEN),
-        types,
+    Ok(Quantised { parts, codec, parameters, types })
+}
+
+struct Opened {
+    content: Content,
+    described: Described,
+}
+
+impl Opened {
+    fn read(source: &mut Source, folder: &Folder) -> Result<Self> {
+        let content = header::read(source)?;
+        let shape = keys::shape(&content, &source.place)?;
+        check_tensors(&shape, &content, source)?;
+        let rope_factors = names::ROPE_FACTORS.iter().find(|name| content.tensor_infos.contains_key(**name));
+        let shape = match rope_factors {
+            Some(name) => keys::with_factors(shape, &factors(&content, source, name)?, &source.place)?,
+            None => shape,
+        };
+        let codec = words::codec(&content, folder, &source.place)?;
+        let parameters: u64 = content.tensor_infos.values().map(|t| t.shape.elem_count() as u64).sum();
+        let widened = parameters <= MOST_WIDENED;
+        let bytes =
+            content.tensor_infos.values().map(|t| bytes_in_memory(t.ggml_dtype, t.shape.dims(), widened));
+        let described = Described { shape, codec, parameters, types: most_of(&content), bytes: bytes.sum() };
+        Ok(Self { content, described })
+    }
+}
+
+/// The factors of frequencies: a short list of f32.
+fn factors(content: &Content, source: &mut Source, name: &str) -> Result<Vec<f32>> {
+    let tensor = content.tensor(source, name, &Device::Cpu);
+    let values = tensor.and_then(|t| t.dequantize(&Device::Cpu)?.flatten_all()?.to_vec1());
+    values.map_err(|e| {
+        Fault::new(&source.place, format!("the tensor {name}: {e}"))
+            .expected("one number for each pair of a head")
+            .next("Copy or download the file again.")
+            .into()
     })
 }
 
-/// The sizes that the metadata gives.
-struct Sizes {
-    hidden: usize,
-    inner: usize,
-    layers: usize,
-    heads: usize,
-    key_heads: usize,
-    context: usize,
-    vocabulary: usize,
+/// Bytes that a tensor takes in memory: numbers without blocks are widened to f32, slow ones where `widened` says so, and
+/// of some candle makes a second copy for its fastest products, where rows and columns are whole tiles.
+fn bytes_in_memory(dtype: GgmlDType, dims: &[usize], widened: bool) -> u64 {
+    let n: usize = dims.iter().product();
+    if is_dense(dtype, widened) {
+        return 4 * n as u64;
+    }
+    let bytes = (n / dtype.block_size() * dtype.type_size()) as u64;
+    let packed = matches!(dtype, GgmlDType::Q8_0 | GgmlDType::Q4K | GgmlDType::Q6K);
+    match dims {
+        [rows, columns] if packed && rows % 16 == 0 && columns % 256 == 0 => 2 * bytes,
+        _ => bytes,
+    }
 }
 
-impl Sizes {
-    /// Checks all of `llama.*`, and fills in what the engine asks for and files may leave out.
-    fn read(content: &mut Content, place: &str) -> Result<Self> {
-        let m = Metadata { content, place };
-        match m.text("general.architecture") {
-            Some("llama") => {}
-            other => {
-                return Err(m.refuse(
-                    "general.architecture",
-                    &format!("{other:?}"),
-                    "\"llama\", which juxta runs",
-                ));
-            }
+fn is_dense(dtype: GgmlDType, widened: bool) -> bool {
+    matches!(dtype, GgmlDType::F32 | GgmlDType::F16 | GgmlDType::BF16) || (widened && SLOW.contains(&dtype))
+}
+
+/// That every tensor is there, in its shape, within the file and of a known type, and that there is none besides.
+fn check_tensors(shape: &Shape, content: &Content, source: &Source) -> Result<()> {
+    let mut expected: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    for (hub, dims) in shape.tensors() {
+        let name = names::of_tensor(&hub, shape.family);
+        if !content.tensor_infos.contains_key(&name) {
+            return Err(Fault::new(&source.place, format!("no tensor {name}"))
+                .expected(format!("it, with shape {dims:?}"))
+                .next("Copy or download the file again; files split into several are not read.")
+                .into());
         }
-        let heads = m.count("llama.attention.head_count")?;
-        let key_heads = match m.content.metadata.contains_key("llama.attention.head_count_kv") {
-            true => m.count("llama.attention.head_count_kv")?,
-            false => heads,
+        expected.insert(name, dims);
+    }
+    for name in names::factors_of(shape.family) {
+        expected.insert((*name).to_owned(), vec![shape.rope.turned / 2]);
+    }
+    let mut names: Vec<&String> = content.tensor_infos.keys().collect();
+    names.sort();
+    for name in names {
+        let info = &content.tensor_infos[name];
+        let Some(dims) = expected.get(name) else {
+            return Err(Fault::new(&source.place, format!("the tensor {name}"))
+                .expected(format!(
+                    "the tensors of a plain {} model: the engine would ignore it and answer wrongly",
+                    shape.family
+                ))
+                .next("Use the model's Hugging Face folder (config.json and safetensors), or another model.")
+                .into());
         };
-        let hidden = m.count("llama.embedding_length")?;
-        if hidden % heads != 0 || (hidden / heads) % 2 != 0 || heads % key_heads != 0 {
-            return Err(m.refuse(
-                "llama.attention.head_count",
-                &format!("{heads} over {key_heads} for an embedding of {hidden}"),
-                "heads that divide it evenly",
-            ));
+        if info.shape.dims() != dims {
+            return Err(Fault::new(
+                &source.place,
+                format!("the tensor {name} with shape {:?}", info.shape.dims()),
+            )
+            .expected(format!("shape {dims:?}"))
+            .next("Copy or download the file again.")
+            .into());
         }
-        let head = hidden / heads;
-        let inner = m.count("llama.feed_forward_length")?;
-        let layers = m.count("llama.block_count")?;
-        let context = m.count("llama.context_length")?;
-        let epsilon = m.number("llama.attention.layer_norm_rms_epsilon");
-        if epsilon.is_none() {
-            return Err(m.refuse("llama.attention.layer_norm_rms_epsilon", "nothing", "a number"));
+        let block = info.ggml_dtype.block_size();
+        if !TYPES.contains(&info.ggml_dtype) || dims.last().is_none_or(|n| n % block != 0) {
+            return Err(Fault::new(
+                &source.place,
+                format!("the tensor {name} of type {:?}", info.ggml_dtype),
+            )
+            .expected(format!("rows of whole blocks in one of {TYPES:?}"))
+            .next("Choose a file in another quantisation.")
+            .into());
         }
-        m.check_the_rest(head)?;
-        let vocabulary = match content.tensor_infos.get("token_embd.weight").map(|t| t.shape.dims()) {
-            Some([vocabulary, _]) => *vocabulary,
-            _ => {
-                return Err(Fault::new(place, "no tensor token_embd.weight in two dimensions")
-                    .expected("the embeddings of the vocabulary")
-                    .next("Copy or download the file again; a file of a vocabulary alone is no model.")
-                    .into());
-            }
-        };
-        let mut fill = |key: &str, n: usize| {
-            content.metadata.insert(key.to_owned(), Value::U32(u32::try_from(n).unwrap_or(u32::MAX)));
-        };
-        for (key, n) in [
-            ("llama.attention.head_count", heads),
-            ("llama.attention.head_count_kv", key_heads),
-            ("llama.embedding_length", hidden),
-            ("llama.block_count", layers),
-            ("llama.rope.dimension_count", head),
-        ] {
-            fill(key, n);
+        // The shape is that of the metadata, whose sizes are below 2^31: the product of two fits.
+        let bytes = (info.shape.elem_count() / block * info.ggml_dtype.type_size()) as u64;
+        let end = content.tensor_data_offset.checked_add(info.offset).and_then(|at| at.checked_add(bytes));
+        if end.is_none_or(|end| end > source.len) {
+            return Err(source.cut_short(&format!("the {bytes} bytes of the tensor {name}")));
         }
-        for (key, n) in [
-            ("llama.attention.layer_norm_rms_epsilon", epsilon),
-            ("llama.rope.freq_base", Metadata { content, place }.number("llama.rope.freq_base")),
-        ] {
-            if let Some(n) = n {
-                content.metadata.insert(key.to_owned(), Value::F32(n as f32));
-            }
-        }
-        Ok(Self { hidden, inner, layers, heads, key_heads, context, vocabulary })
+    }
+    Ok(())
+}
+
+/// The tensors of a file, by their names in Hugging Face transformers.
+struct Tensors<'a> {
+    content: Content,
+    /// Whether slow numbers are widened.
+    widened: bool,
+    source: Watched<'a>,
+}
+
+impl Tensors<'_> {
+    fn quantised(&mut self, shape: &Shape, hub: &str) -> candle_core::Result<QTensor> {
+        let name = names::of_tensor(hub, shape.family);
+        self.content.tensor(&mut self.source, &name, &Device::Cpu)
     }
 
-    /// The tensors that the engine reads, and their shapes.
-    fn tensors(&self) -> impl Iterator<Item = (String, Vec<usize>)> + '_ {
-        let (hidden, inner) = (self.hidden, self.inner);
-        let keys = hidden / self.heads * self.key_heads;
-        let outer = [
-            ("token_embd.weight".to_owned(), vec![self.vocabulary, hidden]),
-            ("output_norm.weight".to_owned(), vec![hidden]),
-        ];
-        let layers = (0..self.layers).flat_map(move |n| {
-            [
-                ("attn_norm", vec![hidden]),
-                ("ffn_norm", vec![hidden]),
-                ("attn_q", vec![hidden, hidden]),
-                ("attn_k", vec![keys, hidden]),
-                ("attn_v", vec![keys, hidden]),
-                ("attn_output", vec![hidden, hidden]),
-                ("ffn_gate", vec![inner, hidden]),
-                ("ffn_up", vec![inner, hidden]),
-                ("ffn_down", vec![hidden, inner]),
-            ]
-            .map(|(part, shape)| (format!("blk.{n}.{part}.weight"), shape))
+    fn dense(&mut self, shape: &Shape, hub: &str) -> candle_core::Result<Tensor> {
+        self.quantised(shape, hub)?.dequantize(&Device::Cpu)
+    }
+
+    fn linear(&mut self, shape: &Shape, hub: &str, biased: bool) -> candle_core::Result<Linear> {
+        let weight = self.quantised(shape, &format!("{hub}.weight"))?;
+        let bias = if biased { Some(self.dense(shape, &format!("{hub}.bias"))?) } else { None };
+        Ok(Linear { weight: weight_of(Arc::new(weight), self.widened)?, bias })
+    }
+}
+
+fn weight_of(tensor: Arc<QTensor>, widened: bool) -> candle_core::Result<Weight> {
+    Ok(match is_dense(tensor.dtype(), widened) {
+        true => Weight::Dense(tensor.dequantize(&Device::Cpu)?),
+        false => Weight::Quantised(QMatMul::from_arc(tensor)?),
+    })
+}
+
+fn parts(shape: Shape, tensors: &mut Tensors) -> candle_core::Result<Parts> {
+    let s = &shape;
+    let table = Arc::new(tensors.quantised(s, "model.embed_tokens.weight")?);
+    let head = match s.tied {
+        true => Arc::clone(&table),
+        false => Arc::new(tensors.quantised(s, "lm_head.weight")?),
+    };
+    let head = Linear { weight: weight_of(head, tensors.widened)?, bias: None };
+    let embedding = match &head.weight {
+        // Widened once for both.
+        Weight::Dense(dense) if s.tied => Embedding::Dense(dense.clone()),
+        _ if is_dense(table.dtype(), tensors.widened) => Embedding::Dense(table.dequantize(&Device::Cpu)?),
+        _ => Embedding::Quantised(table),
+    };
+    let mut layers = Vec::new();
+    for n in 0..s.layers {
+        let at = |part: &str| format!("model.layers.{n}.{part}");
+        let mut norm = |part: &str| tensors.dense(s, &at(&format!("{part}.weight")));
+        let input_norm = norm("input_layernorm")?;
+        let behind = norm("post_attention_layernorm")?;
+        let (attention_norm, feed_norm, fed_norm) = match s.family.has_post_norms() {
+            true => {
+                (Some(behind), norm("pre_feedforward_layernorm")?, Some(norm("post_feedforward_layernorm")?))
+            }
+            false => (None, behind, None),
+        };
+        let head_norms = match s.family.has_head_norms() {
+            true => Some((norm("self_attn.q_norm")?, norm("self_attn.k_norm")?)),
+            false => None,
+        };
+        let mut linear = |part: &str, biased: bool| tensors.linear(s, &at(part), biased);
+        let (projections, gate_up) = match s.family.is_fused() {
+            true => (vec![linear("self_attn.qkv_proj", s.biases)?], vec![linear("mlp.gate_up_proj", false)?]),
+            false => (
+                vec![
+                    linear("self_attn.q_proj", s.biases)?,
+                    linear("self_attn.k_proj", s.biases)?,
+                    linear("self_attn.v_proj", s.biases)?,
+                ],
+                vec![linear("mlp.gate_proj", false)?, linear("mlp.up_proj", false)?],
+            ),
+        };
+        let output = linear("self_attn.o_proj", s.output_bias)?;
+        let down = linear("mlp.down_proj", false)?;
+        layers.push(Layer {
+            input_norm,
+            projections,
+            head_norms,
+            output,
+            attention_norm,
+            feed_norm,
+            gate_up,
+            down,
+            fed_norm,
         });
-        outer.into_iter().chain(layers)
     }
-
-    /// That every tensor is there, in its shape, within the file and of a known type, and that there is none
-    /// besides.
-    fn check_tensors(&self, content: &Content, source: &Source) -> Result<()> {
-        let mut expected: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-        for (name, shape) in self.tensors() {
-            if !content.tensor_infos.contains_key(&name) {
-                return Err(Fault::new(&source.place, format!("no tensor {name}"))
-                    .expected(format!("it, with shape {shape:?}"))
-                    .next("Copy or download the file again; files split into several are not read.")
-                    .into());
-            }
-            expected.insert(name, shape);
-        }
-        // Without an output of its own the model's embeddings serve as one.
-        expected.insert("output.weight".to_owned(), vec![self.vocabulary, self.hidden]);
-        let mut names: Vec<&String> = content.tensor_infos.keys().collect();
-        names.sort();
-        for name in names {
-            let info = &content.tensor_infos[name];
-            let Some(shape) = expected.get(name) else {
-                let why = match name.as_str() {
-                    "rope_freqs.weight" => " (frequency factors, as of Llama 3.1)",
-                    _ => "",
-                };
-                return Err(Fault::new(&source.place, format!("the tensor {name}{why}"))
-                    .expected("the tensors of a plain llama model: the engine would ignore it and answer wrongly")
-                    .next("Use the model's Hugging Face folder (config.json and safetensors), or another model.")
-                    .into());
-            };
-            if info.shape.dims() != shape {
-                return Err(Fault::new(
-                    &source.place,
-                    format!("the tensor {name} with shape {:?}", info.shape.dims()),
-                )
-                .expected(format!("shape {shape:?}"))
-                .next("Copy or download the file again.")
-                .into());
-            }
-            let block = info.ggml_dtype.block_size();
-            if !TYPES.contains(&info.ggml_dtype) || shape.last().is_none_or(|n| n % block != 0) {
-                return Err(Fault::new(
-                    &source.place,
-                    format!("the tensor {name} of type {:?}", info.ggml_dtype),
-                )
-                .expected(format!("rows of whole blocks in one of {TYPES:?}"))
-                .next("Choose a file in another quantisation.")
-                .into());
-            }
-            // The shape is that of the metadata, whose sizes are below 2^31: the product of two fits.
-            let bytes = (info.shape.elem_count() / block * info.ggml_dtype.type_size()) as u64;
-            let end =
-                content.tensor_data_offset.checked_add(info.offset).and_then(|at| at.checked_add(bytes));
-            if end.is_none_or(|end| end > source.len) {
-                return Err(source.cut_short(&format!("the {bytes} bytes of the tensor {name}")));
-            }
-        }
-        Ok(())
-    }
+    let norm = tensors.dense(s, "model.norm.weight")?;
+    // llama.cpp's converter puts the halves of llama's pairs beside each other, and no other family's.
+    let beside = shape.family == super::shape::Family::Llama;
+    Ok(Parts { shape, embedding, layers, norm, head, beside })
 }
 
 /// The number type that most bytes are of, as GGUF spells it.
@@ -265,110 +330,6 @@ fn spelt(dtype: GgmlDType) -> String {
     match name.strip_suffix('K') {
         Some(bits) => format!("{bits}_K"),
         None => name,
-    }
-}
-
-/// The metadata, asked for with faults that name the key.
-struct Metadata<'a> {
-    content: &'a Content,
-    place: &'a str,
-}
-
-impl Metadata<'_> {
-    fn refuse(&self, key: &str, found: &str, expected: &str) -> Error {
-        Fault::new(self.place, format!("{key} = {found}"))
-            .expected(expected)
-            .next("Use the model's Hugging Face folder, or another model: the engine cannot do this.")
-            .into()
-    }
-
-    fn text(&self, key: &str) -> Option<&str> {
-        match self.content.metadata.get(key) {
-            Some(Value::String(text)) => Some(text),
-            _ => None,
-        }
-    }
-
-    fn number(&self, key: &str) -> Option<f64> {
-        match self.content.metadata.get(key)? {
-            Value::F32(n) => Some(f64::from(*n)),
-            Value::F64(n) => Some(*n),
-            other => whole(other).map(|n| n as f64),
-        }
-    }
-
-    fn count(&self, key: &str) -> Result<usize> {
-        match self.content.metadata.get(key) {
-            Some(value) => match whole(value) {
-                Some(n) if (1..1 << 31).contains(&n) => Ok(n as usize),
-                _ => Err(self.refuse(key, &shown(value), "one whole number from 1 to 2147483647")),
-            },
-            None => Err(self.refuse(key, "nothing", "a whole number")),
-        }
-    }
-
-    /// Every other key of the architecture either says what the engine does anyway, or is refused.
-    fn check_the_rest(&self, head: usize) -> Result<()> {
-        let mut keys: Vec<&String> =
-            self.content.metadata.keys().filter(|k| k.starts_with("llama.")).collect();
-        keys.sort();
-        for key in keys {
-            let number = self.number(key);
-            let fine = match key.as_str() {
-                "llama.attention.head_count"
-                | "llama.attention.head_count_kv"
-                | "llama.attention.layer_norm_rms_epsilon"
-                | "llama.embedding_length"
-                | "llama.feed_forward_length"
-                | "llama.block_count"
-                | "llama.context_length"
-                | "llama.rope.scaling.original_context_length"
-                | "llama.rope.scaling.finetuned"
-                | "llama.vocab_size" => true,
-                "llama.rope.freq_base" => number.is_some_and(|n| n > 0.0),
-                "llama.rope.dimension_count"
-                | "llama.attention.key_length"
-                | "llama.attention.value_length" => number == Some(head as f64),
-                "llama.rope.scaling.type" => self.text(key) == Some("none"),
-                "llama.rope.scaling.factor" | "llama.rope.scale_linear" => {
-                    number == Some(1.0) || number == Some(0.0)
-                }
-                "llama.expert_count" | "llama.expert_used_count" => number.is_some_and(|n| n <= 1.0),
-                "llama.tensor_data_layout" => self.text(key) == Some("Meta AI original pth"),
-                _ => false,
-            };
-            if !fine {
-                let value = self.content.metadata.get(key).map(shown).unwrap_or_default();
-                return Err(self.refuse(key, &value, "a plain llama model, without it"));
-            }
-        }
-        Ok(())
-    }
-}
-
-fn whole(value: &Value) -> Option<i64> {
-    match value {
-        Value::U8(n) => Some(i64::from(*n)),
-        Value::I8(n) => Some(i64::from(*n)),
-        Value::U16(n) => Some(i64::from(*n)),
-        Value::I16(n) => Some(i64::from(*n)),
-        Value::U32(n) => Some(i64::from(*n)),
-        Value::I32(n) => Some(i64::from(*n)),
-        Value::U64(n) => i64::try_from(*n).ok(),
-        Value::I64(n) => Some(*n),
-        _ => None,
-    }
-}
-
-/// A value for a message: short, whatever it is.
-fn shown(value: &Value) -> String {
-    match value {
-        Value::String(text) => format!("{:?}", text.chars().take(40).collect::<String>()),
-        Value::Array(list) => format!("a list of {}", list.len()),
-        Value::F32(n) => n.to_string(),
-        Value::F64(n) => n.to_string(),
-        Value::Bool(yes) => yes.to_string(),
-        other => whole(other).map(|n| n.to_string()).unwrap_or_default(),
     }
 }
 

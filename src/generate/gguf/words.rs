@@ -1,12 +1,15 @@
 //! The tokenizer and the chat template inside a GGUF file.
 //!
-//! Two kinds: `gpt2`, byte-level BPE with its merges and the name of a way to split text into words; and `llama`,
-//! SentencePiece BPE, which has scores instead of merges. Both become a Hugging Face tokenizer, held against
-//! llama.cpp's own test vectors below. candle's converter takes any unknown way to split for GPT-2's
-//! (also Llama 3's, which files call `llama-bpe`), and puts a space before the text: so there is one here.
+//! Three kinds: `gpt2`, byte-level BPE with its merges and the name of a way to split text into words (`ways`);
+//! `llama`, SentencePiece BPE, which has scores instead of merges; and `bert`, word pieces. Each becomes a Hugging Face
+//! tokenizer, held against llama.cpp's own test vectors below. candle's converter knows the first alone, takes any
+//! unknown way for GPT-2's (also Llama 3's, which files call `llama-bpe`), and puts a space before the text: so there is
+//! one here.
 
 use super::super::codec::{Codec, read_tokenizer};
-use super::{Metadata, whole};
+use super::super::shape::Family;
+use super::keys::{Metadata, whole};
+use super::ways;
 use crate::fault::{Error, Fault, Result};
 use crate::folder::Folder;
 use crate::prompt::Template;
@@ -17,21 +20,20 @@ use tokenizers::decoders::byte_fallback::ByteFallback;
 use tokenizers::decoders::fuse::Fuse;
 use tokenizers::decoders::strip::Strip;
 use tokenizers::models::bpe::{BPE, Vocab};
-use tokenizers::normalizers::unicode::NFC;
+use tokenizers::models::wordpiece::WordPiece;
+use tokenizers::normalizers::bert::BertNormalizer;
 use tokenizers::normalizers::{NormalizerWrapper, Prepend, Replace};
-use tokenizers::pre_tokenizers::PreTokenizerWrapper;
+use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
-use tokenizers::pre_tokenizers::digits::Digits;
-use tokenizers::pre_tokenizers::sequence::Sequence;
-use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
-use tokenizers::tokenizer::SplitDelimiterBehavior;
 use tokenizers::{AddedToken, Tokenizer};
 
 const BESIDE: &str = "tokenizer.json";
 /// SentencePiece writes spaces so.
 const SPACE: &str = "\u{2581}";
 /// Pieces longer than this (in bytes) never come of merging; no vocabulary has them.
-const LONGEST_PIECE: usize = 512;
+const LONGEST_PIECE: usize = 192;
+/// A vocabulary of a quarter of a million pieces has half a million.
+const MOST_MERGES: usize = 1 << 21;
 
 /// Tokens that end a turn in one family of models or another, whatever the file calls its end of text.
 const ENDS: [&str; 6] =
@@ -44,7 +46,7 @@ const USER_DEFINED: i64 = 4;
 
 /// The tokenizer, the special tokens and the template of a file.
 pub(super) fn codec(content: &Content, folder: &Folder, place: &str) -> Result<Codec> {
-    let m = Metadata { content, place };
+    let m = Metadata { content, place, family: Family::Llama };
     let tokens = texts(&m, "tokenizer.ggml.tokens")?;
     let kinds = kinds(&m, tokens.len());
     let tokenizer = match tokenizer(&m, &tokens, &kinds) {
@@ -76,18 +78,29 @@ pub(super) fn codec(content: &Content, folder: &Folder, place: &str) -> Result<C
     };
     let asks_first = match content.metadata.get("tokenizer.ggml.add_bos_token") {
         Some(Value::Bool(yes)) => *yes,
-        // SentencePiece models begin with it unless the file says otherwise.
-        _ => m.text("tokenizer.ggml.model") == Some("llama"),
+        // SentencePiece models begin with it unless the file says otherwise, and those of some ways.
+        _ => {
+            m.text("tokenizer.ggml.model") == Some("llama")
+                || m.text("tokenizer.ggml.pre").and_then(ways::named).is_some_and(|way| way.asks_first)
+        }
     };
     let first = if asks_first { id("bos") } else { None };
     Codec::new(tokenizer, first, stops, template, place.to_owned())
+}
+
+/// The file's own tokenizer.
+pub(super) fn own(m: &Metadata) -> Result<Tokenizer> {
+    let tokens = texts(m, "tokenizer.ggml.tokens")?;
+    let kinds = kinds(m, tokens.len());
+    tokenizer(m, &tokens, &kinds)
 }
 
 fn tokenizer(m: &Metadata, tokens: &[String], kinds: &[i64]) -> Result<Tokenizer> {
     let mut tokenizer = match m.text("tokenizer.ggml.model") {
         Some("gpt2") => byte_level(m, tokens)?,
         Some("llama") => sentence_piece(m, tokens, kinds)?,
-        other => return Err(refuse(m, "tokenizer.ggml.model", other, "\"gpt2\" or \"llama\"")),
+        Some("bert") => word_piece(m, tokens, kinds)?,
+        other => return Err(refuse(m, "tokenizer.ggml.model", other, "\"gpt2\", \"llama\" or \"bert\"")),
     };
     let added = |wanted: fn(i64) -> bool, special: bool| {
         let of_kind = tokens.iter().zip(kinds).filter(move |(_, kind)| wanted(**kind));
@@ -110,41 +123,17 @@ fn byte_level(m: &Metadata, tokens: &[String]) -> Result<Tokenizer> {
     let Some(merges) = merges else {
         return Err(refuse(m, "tokenizer.ggml.merges", None, "pairs of tokens with a space between"));
     };
-    let way = m.text("tokenizer.ggml.pre");
-    let Some((normalizer, words, ignore_merges)) = split(way).transpose().map_err(|e| broken(m, &*e))? else {
-        let known = "a known way to split words: gpt-2, llama-bpe, qwen2 or smollm";
-        return Err(refuse(m, "tokenizer.ggml.pre", way, known));
+    let name = m.text("tokenizer.ggml.pre");
+    let Some(way) = name.and_then(ways::named) else {
+        let known = "a known way to split words, as gpt-2, llama-bpe, qwen2 or smollm";
+        return Err(refuse(m, "tokenizer.ggml.pre", name, known));
     };
-    let model =
-        BPE::builder().vocab_and_merges(vocabulary(tokens), merges).ignore_merges(ignore_merges).build();
-    let mut tokenizer = Tokenizer::new(model.map_err(|e| broken(m, &*e))?);
-    tokenizer.with_normalizer(normalizer).map_err(|e| broken(m, &*e))?;
+    let model = BPE::builder().vocab_and_merges(vocabulary(tokens), merges).ignore_merges(way.ignore_merges);
+    let mut tokenizer = Tokenizer::new(model.build().map_err(|e| broken(m, &*e))?);
+    tokenizer.with_normalizer(way.normalizer()).map_err(|e| broken(m, &*e))?;
+    let words = way.pre_tokenizer().map_err(|e| broken(m, &*e))?;
     tokenizer.with_pre_tokenizer(Some(words)).with_decoder(Some(ByteLevel::new(false, false, false)));
     Ok(tokenizer)
-}
-
-type Way = (Option<NormalizerWrapper>, PreTokenizerWrapper, bool);
-
-/// How text is split into words before merging, by llama.cpp's names (`llama-vocab.cpp`); each is the
-/// `pre_tokenizer` of the Hugging Face tokenizers that the name stands for.
-fn split(way: Option<&str>) -> Option<tokenizers::Result<Way>> {
-    const LLAMA_3: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
-    const QWEN_2: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
-    let by_regex = |regex: &str| -> tokenizers::Result<PreTokenizerWrapper> {
-        let split =
-            Split::new(SplitPattern::Regex(regex.to_owned()), SplitDelimiterBehavior::Isolated, false)?;
-        Ok(Sequence::new(vec![split.into(), ByteLevel::new(false, true, false).into()]).into())
-    };
-    let gpt_2 = || ByteLevel::new(false, true, true);
-    Some(match way? {
-        "gpt-2" | "gpt2" | "mpt" | "olmo" | "roberta-bpe" => Ok((None, gpt_2().into(), false)),
-        "smollm" | "starcoder" | "refact" | "command-r" => {
-            Ok((None, Sequence::new(vec![Digits::new(true).into(), gpt_2().into()]).into(), false))
-        }
-        "llama-bpe" | "llama3" | "llama-v3" => by_regex(LLAMA_3).map(|words| (None, words, true)),
-        "qwen2" | "deepseek-r1-qwen" => by_regex(QWEN_2).map(|words| (Some(NFC.into()), words, false)),
-        _ => return None,
-    })
 }
 
 /// SentencePiece's BPE as Hugging Face converts it: pairs whose union is a token merge in the order of its score;
@@ -166,10 +155,12 @@ fn sentence_piece(m: &Metadata, tokens: &[String], kinds: &[i64]) -> Result<Toke
     };
     let unknown = m.content.metadata.get("tokenizer.ggml.unknown_token_id").and_then(whole);
     let unknown = unknown.and_then(|id| tokens.get(usize::try_from(id).ok()?));
-    let mut builder = BPE::builder()
-        .vocab_and_merges(vocabulary(tokens), merges(tokens, kinds, &scores))
-        .fuse_unk(true)
-        .byte_fallback(true);
+    let Some(merges) = merges(tokens, kinds, &scores) else {
+        let pieces = format!("at most {MOST_MERGES} ways to put its pieces together");
+        return Err(refuse(m, "tokenizer.ggml.tokens", None, &pieces));
+    };
+    let mut builder =
+        BPE::builder().vocab_and_merges(vocabulary(tokens), merges).fuse_unk(true).byte_fallback(true);
     if let Some(unknown) = unknown {
         builder = builder.unk_token(unknown.clone());
     }
@@ -192,7 +183,40 @@ fn sentence_piece(m: &Metadata, tokens: &[String], kinds: &[i64]) -> Result<Toke
     Ok(tokenizer)
 }
 
-fn merges(tokens: &[String], kinds: &[i64], scores: &[f64]) -> Vec<(String, String)> {
+/// BERT's word pieces: the longest token that a word begins with, and so on. Files write the beginning of a word as
+/// SentencePiece does, where BERT writes what is none.
+fn word_piece(m: &Metadata, tokens: &[String], kinds: &[i64]) -> Result<Tokenizer> {
+    let flag = |name: &str| match m.content.metadata.get(&format!("tokenizer.ggml.normalizer.{name}")) {
+        Some(Value::Bool(yes)) => Some(*yes),
+        _ => None,
+    };
+    let pieces: Vec<String> = tokens
+        .iter()
+        .zip(kinds)
+        .map(|(token, kind)| match token.strip_prefix(SPACE) {
+            _ if *kind == CONTROL => token.clone(),
+            Some(beginning) => beginning.to_owned(),
+            None => format!("##{token}"),
+        })
+        .collect();
+    let unknown = m.content.metadata.get("tokenizer.ggml.unknown_token_id").and_then(whole);
+    let unknown = unknown.and_then(|id| tokens.get(usize::try_from(id).ok()?)).cloned();
+    let model = WordPiece::builder()
+        .vocab(pieces.into_iter().zip(0u32..).collect::<Vocab>())
+        .unk_token(unknown.unwrap_or_else(|| "[UNK]".to_owned()))
+        .build();
+    let mut tokenizer = Tokenizer::new(model.map_err(|e| broken(m, &*e))?);
+    let lowercase = flag("lowercase").unwrap_or(true);
+    let normalizer = BertNormalizer::new(true, true, flag("strip_accents"), lowercase);
+    tokenizer.with_normalizer(Some(normalizer)).map_err(|e| broken(m, &*e))?;
+    tokenizer
+        .with_pre_tokenizer(Some(BertPreTokenizer))
+        .with_decoder(Some(tokenizers::decoders::wordpiece::WordPiece::default()));
+    Ok(tokenizer)
+}
+
+/// Every pair of pieces that is a piece, the best first; `None` if there are more than any vocabulary has.
+fn merges(tokens: &[String], kinds: &[i64], scores: &[f64]) -> Option<Vec<(String, String)>> {
     // Bytes and control tokens are not made of their letters.
     let pieces: HashMap<&str, usize> = tokens
         .iter()
@@ -209,9 +233,12 @@ fn merges(tokens: &[String], kinds: &[i64], scores: &[f64]) -> Vec<(String, Stri
                 merges.push((scores[*n], *left, *right));
             }
         }
+        if merges.len() > MOST_MERGES {
+            return None;
+        }
     }
     merges.sort_by(|a, b| b.0.total_cmp(&a.0).then((a.1, a.2).cmp(&(b.1, b.2))));
-    merges.into_iter().map(|(_, left, right)| (tokens[left].clone(), tokens[right].clone())).collect()
+    Some(merges.into_iter().map(|(_, left, right)| (tokens[left].clone(), tokens[right].clone())).collect())
 }
 
 fn vocabulary(tokens: &[String]) -> Vocab {
@@ -291,6 +318,10 @@ mod tests {
             let expected: Vec<u32> =
                 line.split_whitespace().map(|id| id.parse().expect("a number")).collect();
             assert_eq!(codec.encode(text).expect("encodes"), expected, "{name}: {text:?}");
+            if name.starts_with("bert") {
+                // Case, accents and spaces are gone.
+                continue;
+            }
             assert_eq!(codec.decode(&expected).expect("decodes"), *text, "{name}");
             let mut stream = codec.stream();
             let mut told = String::new();
@@ -321,6 +352,22 @@ mod tests {
         vocabulary_agrees("gpt-2");
         vocabulary_agrees("starcoder");
         vocabulary_agrees("mpt");
+        vocabulary_agrees("falcon");
+        vocabulary_agrees("deepseek-coder");
+    }
+
+    #[test]
+    fn word_pieces_agree_with_llama_cpp() {
+        vocabulary_agrees("bert-bge");
+    }
+
+    #[test]
+    fn every_known_way_to_split_words_can_be_put_together() {
+        let names = "gpt-2 smollm llama-bpe dbrx qwen2 qwen35 tekken gpt-4o deepseek-coder deepseek-v3 falcon bloom viking default";
+        for name in names.split(' ') {
+            let way = ways::named(name).unwrap_or_else(|| panic!("{name}"));
+            assert!(way.pre_tokenizer().is_ok(), "{name}");
+        }
     }
 
     #[test]

@@ -152,5 +152,8 @@ fn ended(answer: &Answer) -> String {
         parts.push(format!("first after {first:.2} s"));
     }
     parts.push(format!("seed {}", answer.sampling.seed));
+    if answer.system_folded {
+        parts.push("instruction within the question".to_owned());
+    }
     parts.join(" · ")
 }
