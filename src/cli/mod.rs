@@ -6,6 +6,8 @@ mod evaluate;
 mod export;
 mod finetune;
 mod model;
+mod model_endpoint;
+mod model_pull;
 mod out;
 mod review;
 mod search;
@@ -54,7 +56,7 @@ enum Command {
     /// List, check and measure corpora.
     #[command(subcommand)]
     Corpus(corpus::Command),
-    /// List and measure models, and add recorded answers as one.
+    /// List, pull and measure models, and add models behind servers and recorded answers.
     #[command(subcommand)]
     Model(model::Command),
     /// Export judgments: the lab's own, or a study's.

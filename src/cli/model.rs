@@ -1,6 +1,6 @@
 //! `juxta model`: list, add, and `eval`, which has a file of its own.
 
-use super::{evaluate, out};
+use super::{evaluate, model_endpoint, model_pull, out};
 use crate::corpus::{Question, Split};
 use crate::fault::Fault;
 use crate::generate::{Columns, Recording, Registry};
@@ -20,8 +20,10 @@ pub(super) enum Command {
     },
     /// Measure models on the corpora's test questions: answers, citations, abstentions, each with its interval.
     Eval(evaluate::Args),
-    /// Make answers that were recorded elsewhere a contender.
-    Add(Add),
+    /// Make a model behind a server, or answers that were recorded elsewhere, a contender.
+    Add(Box<Add>),
+    /// Fetch a model from the Hugging Face hub into the cache that it shares with other programs.
+    Pull(model_pull::Args),
 }
 
 /// What to add.
@@ -30,8 +32,8 @@ pub(super) struct Add {
     /// What it is called from now on.
     name: String,
     /// The answers: a table (.csv) or JSON Lines (.jsonl).
-    #[arg(long, value_name = "FILE")]
-    recorded: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "endpoint")]
+    recorded: Option<PathBuf>,
     /// The corpus whose questions they are to: needed where the file has the questions' ids alone.
     #[arg(long, value_name = "ID")]
     corpus: Option<String>,
@@ -44,6 +46,8 @@ pub(super) struct Add {
     /// The column or field of the answer.
     #[arg(long, value_name = "COLUMN", default_value = "answer")]
     answer_column: String,
+    #[command(flatten)]
+    endpoint: model_endpoint::Args,
 }
 
 pub(super) fn run(data_dir: Option<&Path>, command: &Command) -> anyhow::Result<()> {
@@ -51,6 +55,7 @@ pub(super) fn run(data_dir: Option<&Path>, command: &Command) -> anyhow::Result<
         Command::List { json } => list(&Lab::open(data_dir)?.models.registry(), *json),
         Command::Eval(args) => evaluate::run(&Lab::open(data_dir)?, args),
         Command::Add(args) => add(&Lab::open(data_dir)?, args),
+        Command::Pull(args) => model_pull::run(&Lab::open(data_dir)?, args),
     }
 }
 
@@ -79,19 +84,17 @@ fn list(registry: &Registry, json: bool) -> anyhow::Result<()> {
 const NAMED: usize = 5;
 
 fn add(lab: &Lab, args: &Add) -> anyhow::Result<()> {
-    let plain = |c: char| c.is_alphanumeric() || "-_.".contains(c);
-    if args.name.is_empty() || args.name.starts_with('.') || !args.name.chars().all(plain) {
-        return Err(Fault::new("NAME", format!("{:?}", args.name))
-            .expected("letters, digits, hyphens, dots and underscores")
-            .next("Choose another name: it becomes a folder's.")
-            .into());
-    }
+    plain_name("NAME", &args.name)?;
     if let Some(taken) = lab.models.registry().contenders.iter().find(|c| c.name == args.name) {
         return Err(Fault::new(taken.place(), format!("a model called {}", args.name))
             .expected("a new name")
             .next("Choose another one.")
             .into());
     }
+    let recorded = match (&args.endpoint.endpoint, &args.recorded) {
+        (None, Some(recorded)) => recorded,
+        _ => return model_endpoint::add(lab, &args.name, &args.endpoint),
+    };
     let questions: Vec<Question> = match &args.corpus {
         Some(id) => lab.corpus(Some(id))?.read()?.questions,
         None => Vec::new(),
@@ -102,7 +105,7 @@ fn add(lab: &Lab, args: &Add) -> anyhow::Result<()> {
         question_id: args.id_column.clone(),
         answer: args.answer_column.clone(),
     };
-    let recording = Recording::read(&args.recorded, &columns, &known)?;
+    let recording = Recording::read(recorded, &columns, &known)?;
     let folder = lab.paths.models().join(&args.name);
     recording.keep(&folder)?;
     out::text(&format!("{} answers, in {}\n", recording.len(), folder.display()))?;
@@ -121,6 +124,17 @@ fn add(lab: &Lab, args: &Add) -> anyhow::Result<()> {
     let missed: Vec<String> =
         missed.into_iter().filter(|q| splits.contains(&q.split)).map(|q| q.id.clone()).collect();
     tell("a question of the corpus without an answer", &missed);
+    Ok(())
+}
+
+/// Refuses a name that cannot be a folder's.
+pub(super) fn plain_name(place: &str, name: &str) -> Result<(), Fault> {
+    let plain = |c: char| c.is_alphanumeric() || "-_.".contains(c);
+    if name.is_empty() || name.starts_with('.') || name.ends_with(".part") || !name.chars().all(plain) {
+        return Err(Fault::new(place, format!("{name:?}"))
+            .expected("letters, digits, hyphens, dots and underscores")
+            .next("Choose another name: it becomes a folder's."));
+    }
     Ok(())
 }
 

@@ -3,7 +3,8 @@
 //! The way in: [`Registry::discover`] → [`Contender`] → [`Model::load`] → [`Model::render`] →
 //! [`Model::generate`]. Runs models of the llama architecture on the CPU through candle: Hugging Face folders in
 //! f32 (with PEFT adapters merged in), and GGUF files as they are quantised. Whatever the engines would get wrong
-//! or ignore is refused by its name, before gigabytes are read. Answers that were recorded elsewhere are a contender too.
+//! or ignore is refused by its name, before gigabytes are read. Answers that were recorded elsewhere are a contender
+//! too, and so is a model behind a server.
 //!
 //! Knows nothing of retrieval, corpora or the terminal.
 
@@ -13,6 +14,7 @@ mod card;
 mod checkpoint;
 mod codec;
 mod config;
+mod endpoint;
 mod gguf;
 mod identity;
 mod model;
@@ -28,6 +30,7 @@ pub use card::{CARD, Card, TrainedOn};
 pub use checkpoint::{Checkpoint, digest};
 pub use codec::Codec;
 pub use config::{LARGEST_WINDOW, Shape};
+pub use endpoint::{ENDPOINT, Endpoint, IN_FLIGHT, Listed, Served, TIMEOUT_SECONDS, Told};
 pub use identity::identity;
 pub use model::{Facts, Model};
 pub use recorded::{Columns, RECORDED, Recording};

@@ -199,6 +199,7 @@ fn trial(id: &str, (_, question): &Question, answers: [(&str, &str); 2]) -> Tria
         sampling: Sampling::default(),
         model: None,
         prompt_digest: None,
+        served: None,
     });
     let messages: Vec<Message> = prompt::messages(question, &hits);
     Trial {

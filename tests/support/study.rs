@@ -267,5 +267,6 @@ fn answer(contender: &str, role: Role, text: &str, hits: &[Hit]) -> Answer {
             context_tokens: 640,
         }),
         prompt_digest: Some(format!("{DIGEST}-prompt")),
+        served: None,
     }
 }
