@@ -48,7 +48,7 @@ fn sha256(bytes: &[u8]) -> String {
 }
 
 fn weights() -> Vec<u8> {
-    (0..600_000_u32).flat_map(|n| (n * 2_654_435_761).to_le_bytes()).collect()
+    (0..600_000_u32).flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()).collect()
 }
 
 fn repository() -> Repository {
