@@ -51,6 +51,12 @@ pub(super) fn add(lab: &Lab, name: &str, args: &Args) -> anyhow::Result<()> {
         ..Endpoint::new(plain(url), model)
     };
     endpoint.check("--endpoint")?;
+    let address = endpoint.address("--endpoint")?;
+    if endpoint.key_env.is_some() && !address.is_encrypted() && !address.is_loopback() {
+        out::remark(
+            "the key goes to that server unencrypted: fine in a network that you trust, else use https://",
+        );
+    }
     if !args.unseen {
         let cancel = interruptible();
         let told = endpoint.ask(&cancel).map_err(|e| match e {

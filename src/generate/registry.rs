@@ -286,7 +286,11 @@ fn read(folder: &Folder) -> Result<Vec<Contender>> {
     if folder.has(ENDPOINT) {
         let endpoint = Endpoint::read(folder)?;
         let kind = Kind::Endpoint { host: endpoint.host(), model: endpoint.model };
-        return Ok(vec![with_card(folder, Card::read(folder)?, kind, None, None)]);
+        let mut card = Card::read(folder)?;
+        let at_a_time = endpoint.in_flight;
+        card.description
+            .get_or_insert_with(|| format!("Behind a server; up to {at_a_time} answers at a time."));
+        return Ok(vec![with_card(folder, card, kind, None, None)]);
     }
     if folder.has(adapter::CONFIG) {
         let base = adapter::base_of(folder)?;

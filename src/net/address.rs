@@ -78,6 +78,11 @@ impl Address {
         name == "localhost" || name.ends_with(".localhost") || ip.is_ok_and(|ip| ip.is_loopback())
     }
 
+    /// Whether nobody on the way can read along.
+    pub fn is_encrypted(&self) -> bool {
+        self.0.scheme_str() == Some("https")
+    }
+
     /// Host and port, for people.
     pub fn host(&self) -> String {
         self.0.authority().map(ToString::to_string).unwrap_or_default()

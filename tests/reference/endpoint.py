@@ -5,8 +5,8 @@
 
 Starts the server, adds it with `juxta model add --endpoint`, asks one question with `juxta ask`, has eight answered four
 at a time with `juxta model eval` and a study of four generated, and compares what juxta recorded with what the server
-says to the same messages when it is asked without streaming. Then the same with a key, a wrong key, and after the server
-has gone. With `llama-cpp-python[server]` instead of xllamacpp in the environment its server is started.
+says to the same messages when it is asked without streaming. Then with a wrong key, and after the server has gone; at the end the
+key is looked for in everything that was written.
 """
 
 import json
@@ -31,13 +31,8 @@ def free_port() -> int:
 
 def serve(gguf: str, port: int) -> None:
     """In a process of its own: serves until it is killed."""
-    try:
-        import xllamacpp as xl
-    except ImportError:
-        os.execv(sys.executable, [
-            sys.executable, "-m", "llama_cpp.server", "--model", gguf, "--model_alias", "m", "--port", str(port),
-            "--n_ctx", "4096", "--n_threads", "2", "--api_key", KEY,
-        ])
+    import xllamacpp as xl
+
     params = xl.CommonParams()
     params.model.path = gguf
     params.model_alias = "m"

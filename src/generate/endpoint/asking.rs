@@ -268,7 +268,7 @@ impl Asking<'_> {
         if !chunk.usage.is_empty() {
             said.usage = chunk.usage;
         }
-        if let Some(reason) = chunk.finish_reason.filter(|r| !r.is_empty()) {
+        if let Some(reason) = chunk.finish_reason {
             said.finish = Some(match reason.as_str() {
                 "length" => Finish::Length,
                 "content_filter" => {

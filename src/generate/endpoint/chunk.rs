@@ -36,7 +36,7 @@ pub(super) fn read(data: &str) -> Option<Read> {
     if error.is_some() || value["object"] == "error" {
         return Some(of_error(error.unwrap_or(&value), &value));
     }
-    let text = |value: &Value| value.as_str().map(str::to_owned);
+    let text = |value: &Value| value.as_str().filter(|t| !t.is_empty()).map(str::to_owned);
     let mut chunk = Chunk {
         model: text(&value["model"]),
         system_fingerprint: text(&value["system_fingerprint"]),
