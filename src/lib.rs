@@ -5,7 +5,7 @@
 //!
 //! The rooms, and who may look into whom:
 //! `main → {cli, tui} → {lab, report} → {compare, study, export, finetune} → {retrieve, prompt, generate} → corpus`;
-//! `text`, `job`, `fault` and `folder` serve everyone; `analysis` is the statistics and names nobody. Only `tui`
+//! `text`, `job`, `fault`, `folder` and `net` serve everyone; `analysis` is the statistics and names nobody. Only `tui`
 //! names the terminal, only `cli` prints, and `generate` knows nothing of retrieval. `tests/rooms.rs` holds
 //! these rules.
 
@@ -19,8 +19,10 @@ pub mod fault;
 pub mod finetune;
 pub mod folder;
 pub mod generate;
+pub mod hub;
 pub mod job;
 pub mod lab;
+pub mod net;
 pub mod prompt;
 pub mod report;
 pub mod retrieve;

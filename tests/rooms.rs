@@ -3,15 +3,17 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Every room, and the rooms it may name. `fault`, `job`, `text` and `folder` serve everyone.
-const RULES: [(&str, &[&str]); 18] = [
+/// Every room, and the rooms it may name. `fault`, `job`, `text`, `folder` and `net` serve everyone.
+const RULES: [(&str, &[&str]); 20] = [
     ("fault", &[]),
     ("job", &[]),
     ("text", &[]),
     ("folder", &[]),
+    ("net", &[]),
     ("analysis", &[]),
     ("config", &[]),
     ("score", &[]),
+    ("hub", &[]),
     ("corpus", &[]),
     ("retrieve", &["corpus"]),
     ("prompt", &["retrieve"]),
@@ -33,7 +35,7 @@ const RULES: [(&str, &[&str]); 18] = [
         &["compare", "config", "corpus", "generate", "lab", "retrieve", "study", "prompt", "cli", "report"],
     ),
 ];
-const SERVANTS: [&str; 4] = ["fault", "job", "text", "folder"];
+const SERVANTS: [&str; 5] = ["fault", "job", "text", "folder", "net"];
 
 fn sources(below: &Path) -> Vec<(PathBuf, String)> {
     let mut found = Vec::new();

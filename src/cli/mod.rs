@@ -8,8 +8,10 @@ mod export;
 mod finetune;
 mod model;
 mod model_check;
+mod model_endpoint;
 mod model_export;
 mod model_local;
+mod model_pull;
 mod out;
 mod review;
 mod search;
@@ -58,7 +60,7 @@ enum Command {
     /// List, add, check and measure corpora.
     #[command(subcommand)]
     Corpus(corpus::Command),
-    /// List, add, check and measure models, and write them as GGUF.
+    /// List, add, pull, check and measure models, and write them as GGUF.
     #[command(subcommand)]
     Model(model::Command),
     /// Export judgments: the lab's own, or a study's.

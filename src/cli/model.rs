@@ -1,6 +1,6 @@
 //! `juxta model`: list, add, remove; the other commands have files of their own.
 
-use super::{evaluate, model_check, model_export, model_local, out};
+use super::{evaluate, model_check, model_endpoint, model_export, model_local, model_pull, out};
 use crate::corpus::{Question, Split};
 use crate::fault::Fault;
 use crate::folder::Folder;
@@ -23,8 +23,10 @@ pub(super) enum Command {
     Eval(evaluate::Args),
     /// Say what a model is, everything that is wrong with it, and whether it can be a pair with another.
     Check(model_check::Args),
-    /// Make a model on this disk, or answers that were recorded elsewhere, a contender.
+    /// Make a model on this disk, one behind a server, or answers that were recorded elsewhere, a contender.
     Add(Box<Add>),
+    /// Fetch a model from the Hugging Face hub into the cache that it shares with other programs.
+    Pull(model_pull::Args),
     /// Forget a model of your own; files it was added from elsewhere stay.
     Remove {
         /// Its name.
@@ -42,7 +44,7 @@ pub(super) struct Add {
     #[command(flatten)]
     local: model_local::Args,
     /// The answers: a table (.csv) or JSON Lines (.jsonl).
-    #[arg(long, value_name = "FILE", required_unless_present = "source")]
+    #[arg(long, value_name = "FILE", required_unless_present_any = ["source", "endpoint"])]
     recorded: Option<PathBuf>,
     /// The corpus whose questions they are to: needed where the file has the questions' ids alone.
     #[arg(long, value_name = "ID")]
@@ -56,21 +58,25 @@ pub(super) struct Add {
     /// The column or field of the answer.
     #[arg(long, value_name = "COLUMN", default_value = "answer")]
     answer_column: String,
+    #[command(flatten)]
+    endpoint: model_endpoint::Args,
 }
 
 /// Where an added model comes from.
 enum Source<'a> {
     Local(&'a Path),
+    Endpoint,
     Recorded(&'a Path),
 }
 
 impl Add {
     fn source(&self) -> anyhow::Result<Source<'_>> {
-        match (&self.local.source, &self.recorded) {
-            (Some(path), _) => Ok(Source::Local(path)),
-            (None, Some(path)) => Ok(Source::Recorded(path)),
-            (None, None) => Err(Fault::new("SOURCE", "nothing")
-                .expected("a folder, a GGUF file, or --recorded FILE")
+        match (&self.local.source, &self.endpoint.endpoint, &self.recorded) {
+            (Some(path), ..) => Ok(Source::Local(path)),
+            (None, Some(_), _) => Ok(Source::Endpoint),
+            (None, None, Some(path)) => Ok(Source::Recorded(path)),
+            (None, None, None) => Err(Fault::new("SOURCE", "nothing")
+                .expected("a folder, a GGUF file, --endpoint URL, or --recorded FILE")
                 .next("Name one.")
                 .into()),
         }
@@ -83,6 +89,7 @@ pub(super) fn run(data_dir: Option<&Path>, command: &Command) -> anyhow::Result<
         Command::Eval(args) => evaluate::run(&Lab::open(data_dir)?, args),
         Command::Check(args) => model_check::run(&Lab::open(data_dir)?, args),
         Command::Add(args) => add(&Lab::open(data_dir)?, args),
+        Command::Pull(args) => model_pull::run(&Lab::open(data_dir)?, args),
         Command::Remove { name } => remove(&Lab::open(data_dir)?, name),
         Command::Export(args) => model_export::run(&Lab::open(data_dir)?, args),
     }
@@ -125,6 +132,7 @@ fn add(lab: &Lab, args: &Add) -> anyhow::Result<()> {
     }
     let recorded = match args.source()? {
         Source::Local(path) => return model_local::add(lab, &args.name, path, &args.local),
+        Source::Endpoint => return model_endpoint::add(lab, &args.name, &args.endpoint),
         Source::Recorded(recorded) => recorded,
     };
     let questions: Vec<Question> = match &args.corpus {

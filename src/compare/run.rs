@@ -40,6 +40,8 @@ pub enum Event {
     Loading(Side, Progress),
     /// The prompt holds this many of the passages; both models are in memory, or have failed.
     Packed(usize),
+    /// A server is waited for, and this is why; what an answer had said by now is void.
+    Waiting(Side, String),
     /// A contender has read so many tokens of a prompt of so many.
     Reading(Side, usize, usize),
     /// A piece of an answer, and how many tokens the answer has now.
@@ -177,6 +179,10 @@ pub fn fits(model: &Model, messages: &[Message], sampling: &Sampling) -> bool {
     let Ok(tokens) = model.count_tokens(&prompt) else { return true };
     // A small window is shared: at most half of it is kept free for the answer.
     let window = model.facts().context_tokens;
+    // A server that does not say how much it holds says so when it is asked too much.
+    if window == 0 {
+        return true;
+    }
     tokens + sampling.max_tokens.min(window / 2) <= window
 }
 
@@ -193,6 +199,9 @@ fn told(
     let mut steps = |step| match step {
         Step::Reading { read, prompt_tokens } => events(Event::Reading(side, read, prompt_tokens)),
         Step::Text { piece, tokens } => events(Event::Text(side, piece, tokens)),
+        Step::Waiting { why } => events(Event::Waiting(side, why)),
+        // It is part of the answer.
+        Step::Served(_) => {}
     };
     let answer = answer(contender, Pair::role(side), model, asked, sampling, &mut steps, cancel);
     events(Event::Answered(side, Box::new(answer.clone())));
@@ -226,6 +235,7 @@ pub fn answer(
         model: None,
         prompt_digest: None,
         system_folded: false,
+        served: None,
     };
     let result = match model {
         Ok(model) => fill(&mut answer, model, asked, steps, cancel),
@@ -251,7 +261,13 @@ fn fill(
     let prompt = model.render(asked.messages)?;
     answer.system_folded = model.codec().is_some_and(|codec| codec.folds_system(asked.messages));
     answer.prompt_digest = Some(blake3::hash(prompt.as_bytes()).to_hex().to_string());
-    let said = model.generate(&prompt, &answer.sampling, cancel, steps)?;
+    let mut served = None;
+    let said = model.generate(&prompt, &answer.sampling, cancel, &mut |step| match step {
+        Step::Served(told) => served = Some(told),
+        step => steps(step),
+    });
+    answer.served = served;
+    let said = said?;
     answer.text = said.text;
     answer.tokens = said.tokens;
     answer.prompt_tokens = said.prompt_tokens;

@@ -1,7 +1,7 @@
 //! What is recorded of a trial: enough to judge it, and enough to run it again.
 
 use super::support::Support;
-use crate::generate::{Facts, Sampling};
+use crate::generate::{Facts, Sampling, Served};
 use crate::prompt::Message;
 use crate::retrieve::{Hit, Settings};
 use jiff::Timestamp;
@@ -121,12 +121,16 @@ pub struct Answer {
     /// What the model is; absent where it could not be loaded.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub model: Option<Facts>,
-    /// BLAKE3 of the rendered prompt, as hex; absent where it could not be rendered.
+    /// BLAKE3 of the rendered prompt, as hex; absent where it could not be rendered. Of a server's answer that of the
+    /// messages, as JSON.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub prompt_digest: Option<String>,
     /// Whether the model's template refuses a system message, so that its text stood above the question.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub system_folded: bool,
+    /// What a server was sent and what it said of its answer.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub served: Option<Box<Served>>,
 }
 
 /// What is needed to run a trial again.

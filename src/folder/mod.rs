@@ -39,7 +39,11 @@ impl Folder {
         match self {
             Self::Bundled(path) => path.rsplit('/').next().unwrap_or(path).to_owned(),
             Self::Disk(path) => {
-                let full = path.canonicalize().unwrap_or_else(|_| path.clone());
+                // A link is called what it is called, not what it leads to; `.` and `..` have no name of their own.
+                let full = match path.file_name() {
+                    Some(_) => path.clone(),
+                    None => path.canonicalize().unwrap_or_else(|_| path.clone()),
+                };
                 full.file_name()
                     .map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into_owned())
             }

@@ -1,11 +1,18 @@
 //! What comes of asking: the steps as they happen, and the completion as it is recorded.
 
+use super::endpoint::Served;
 use serde::{Deserialize, Serialize};
 
 /// What happens while a model answers, in order.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Step {
-    /// The prompt is being read: so many of its tokens are done. Comes first with `read` = 0.
+    /// A server is waited for, and this is why; what was said of the answer by now is void.
+    Waiting {
+        /// One sentence or two.
+        why: String,
+    },
+    /// The prompt is being read: so many of its tokens are done. Comes first with `read` = 0, except
+    /// from servers, which do not tell.
     Reading {
         /// Tokens read so far.
         read: usize,
@@ -20,6 +27,8 @@ pub enum Step {
         /// Tokens of the answer so far.
         tokens: usize,
     },
+    /// What a server was sent and said of its answer; comes last, from servers alone.
+    Served(Box<Served>),
 }
 
 /// An answer, as it is recorded.

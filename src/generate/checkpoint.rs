@@ -219,5 +219,6 @@ fn told(kind: &Kind) -> &'static str {
         Kind::Adapter { .. } => "itself an adapter",
         Kind::Gguf => "a GGUF file",
         Kind::Recorded => "recorded answers",
+        Kind::Endpoint { .. } => "a model behind a server",
     }
 }

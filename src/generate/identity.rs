@@ -1,6 +1,7 @@
 //! What tells a model's answers from another's, known without loading it.
 
-use super::registry::{Contender, Registry};
+use super::endpoint::Endpoint;
+use super::registry::{Contender, Kind, Registry};
 use crate::fault::Result;
 
 /// What the loader reads beside the weights: settings, tokenizer, template, card.
@@ -11,11 +12,14 @@ const BESIDE: [&str; 2] = ["tokenizer.json", "chat_template.jinja"];
 
 /// BLAKE3, as hex, over the files that decide how a contender answers: weights, settings, tokenizer, chat template,
 /// card; of an adapter those of its base too. Files for people, like a README, do not enter. The same for a folder on
-/// disk and its bundled copy.
+/// disk and its bundled copy. Of an endpoint it is what it was added as: where it is, which model, what the server said.
 ///
 /// # Errors
 /// A [`crate::fault::Fault`] if a file cannot be read, or an adapter's base is not known.
 pub fn identity(contender: &Contender, registry: &Registry) -> Result<String> {
+    if let Kind::Endpoint { .. } = contender.kind {
+        return Ok(Endpoint::read(&contender.folder)?.digest());
+    }
     let own = of_folder(contender)?;
     // An adapter's folder has no weights of its own to answer with.
     if !contender.folder.has(super::adapter::CONFIG) {

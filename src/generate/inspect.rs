@@ -8,6 +8,7 @@ use super::adapter::{self, Adapter};
 use super::card::Card;
 use super::checkpoint;
 use super::codec::Codec;
+use super::endpoint::Remote;
 use super::gguf;
 use super::identity::identity;
 use super::recorded::Recorded;
@@ -15,7 +16,7 @@ use super::registry::{Contender, Kind, Registry};
 use super::shape::Shape;
 use super::weights::{Listing, files_of};
 use crate::fault::{Error, Fault, Result};
-use crate::job::memory;
+use crate::job::{Cancel, memory};
 use crate::prompt::{Message, Role};
 use serde::Serialize;
 
@@ -231,6 +232,13 @@ impl Inspection {
         }
     }
 
+    /// Asks the server, as the first question would.
+    fn served(&mut self, contender: &Contender) {
+        if let Some(remote) = self.take(Remote::load(contender, &|_| {}, &Cancel::new())) {
+            self.context_tokens = Some(remote.facts().context_tokens).filter(|tokens| *tokens > 0);
+        }
+    }
+
     fn quantised(&mut self, contender: &Contender, file: &str) {
         let Some(described) = self.take(gguf::describe(&contender.folder, file)) else { return };
         self.parameters = Some(described.parameters);
@@ -248,6 +256,7 @@ pub fn inspect(contender: &Contender, registry: &Registry) -> Inspection {
         (Kind::Recorded, _) => {
             seen.take(Recorded::read(contender));
         }
+        (Kind::Endpoint { .. }, _) => seen.served(contender),
         (Kind::Gguf, Some(file)) => seen.quantised(contender, file),
         (Kind::Adapter { .. }, _) => seen.adapted(contender, registry),
         // A file's contender always has its file.

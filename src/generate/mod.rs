@@ -3,7 +3,8 @@
 //! The way in: [`Registry::discover`] → [`Contender`] → [`Model::load`] → [`Model::render`] →
 //! [`Model::generate`]. Runs decoders of the families in [`Family`] on the CPU with candle: Hugging Face folders in
 //! f32 (with PEFT adapters merged in), and GGUF files as they are quantised. Whatever the engines would get wrong
-//! or ignore is refused by its name, before gigabytes are read. Answers that were recorded elsewhere are a contender too.
+//! or ignore is refused by its name, before gigabytes are read. Answers that were recorded elsewhere are a contender
+//! too, and so is a model behind a server.
 //!
 //! Knows nothing of retrieval, corpora or the terminal.
 
@@ -14,6 +15,7 @@ mod checkpoint;
 mod codec;
 mod config;
 mod decoder;
+mod endpoint;
 mod gguf;
 mod identity;
 mod inspect;
@@ -33,6 +35,7 @@ pub use answer::{Completion, Finish, Step};
 pub use card::{CARD, Card, TrainedOn};
 pub use checkpoint::{Checkpoint, digest};
 pub use codec::Codec;
+pub use endpoint::{ENDPOINT, Endpoint, IN_FLIGHT, Listed, Served, TIMEOUT_SECONDS, Told};
 pub use gguf::{Numbers, Order, export};
 pub use identity::identity;
 pub use inspect::{Inspection, bytes, inspect, pair as remarks_on_pair};

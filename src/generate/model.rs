@@ -1,7 +1,8 @@
-//! What answers, whatever it is made of: a network of weights, or answers that were recorded elsewhere.
+//! What answers, whatever it is made of: a network of weights, answers that were recorded elsewhere, a server.
 
 use super::answer::{Completion, Step};
 use super::codec::Codec;
+use super::endpoint::Remote;
 use super::network::Network;
 use super::recorded::Recorded;
 use super::registry::{Contender, Kind, Registry};
@@ -10,6 +11,7 @@ use crate::fault::{Fault, Result};
 use crate::job::{Cancel, Report};
 use crate::prompt::Message;
 use serde::{Deserialize, Serialize};
+use std::num::NonZeroUsize;
 
 /// A model that answers.
 pub struct Model(Voice);
@@ -17,6 +19,7 @@ pub struct Model(Voice);
 enum Voice {
     Network(Box<Network>),
     Recorded(Recorded),
+    Remote(Box<Remote>),
 }
 
 /// What must be known of a model to have its answers again.
@@ -34,7 +37,7 @@ pub struct Facts {
     pub architecture: String,
     /// What computes it, in which numbers.
     pub engine: String,
-    /// The most tokens that prompt and answer may have together.
+    /// The most tokens that prompt and answer may have together; 0 where nobody knows: a server that does not say.
     pub context_tokens: usize,
 }
 
@@ -46,6 +49,7 @@ impl Model {
     pub fn load(contender: &Contender, registry: &Registry, report: Report, cancel: &Cancel) -> Result<Self> {
         Ok(Self(match contender.kind {
             Kind::Recorded => Voice::Recorded(Recorded::read(contender)?),
+            Kind::Endpoint { .. } => Voice::Remote(Box::new(Remote::load(contender, report, cancel)?)),
             _ => Voice::Network(Box::new(Network::load(contender, registry, report, cancel)?)),
         }))
     }
@@ -55,19 +59,28 @@ impl Model {
         match &self.0 {
             Voice::Network(network) => network.facts(),
             Voice::Recorded(recorded) => recorded.facts(),
+            Voice::Remote(remote) => remote.facts(),
         }
     }
 
-    /// Its tokenizer and template; recorded answers have none.
+    /// How many answers are asked of it at a time when many are made; `None` where this machine computes them.
+    pub fn in_flight(&self) -> Option<NonZeroUsize> {
+        match &self.0 {
+            Voice::Remote(remote) => Some(remote.in_flight()),
+            Voice::Network(_) | Voice::Recorded(_) => None,
+        }
+    }
+
+    /// Its tokenizer and template; recorded answers have none, and a server keeps its own.
     pub fn codec(&self) -> Option<&Codec> {
         match &self.0 {
             Voice::Network(network) => Some(network.codec()),
-            Voice::Recorded(_) => None,
+            Voice::Recorded(_) | Voice::Remote(_) => None,
         }
     }
 
     /// The prompt that asks for the next turn, in the model's own chat template. Recorded answers are asked for by
-    /// the question alone.
+    /// the question alone, a server by the messages themselves.
     ///
     /// # Errors
     /// A [`Fault`] if the model has no template or it fails.
@@ -75,10 +88,12 @@ impl Model {
         match &self.0 {
             Voice::Network(network) => network.render(messages),
             Voice::Recorded(recorded) => recorded.render(messages),
+            Voice::Remote(remote) => remote.render(messages),
         }
     }
 
-    /// How many tokens `text` takes of the model's window as a prompt. Recorded answers have a window without end.
+    /// How many tokens `text` takes of the model's window as a prompt. Recorded answers have a window without end; of a
+    /// server's model it is an estimate, rather too high.
     ///
     /// # Errors
     /// A [`Fault`] if the tokenizer fails on it.
@@ -86,6 +101,7 @@ impl Model {
         match &self.0 {
             Voice::Network(network) => network.count_tokens(text),
             Voice::Recorded(_) => Ok(0),
+            Voice::Remote(remote) => Ok(remote.count_tokens(text)),
         }
     }
 
@@ -106,6 +122,7 @@ impl Model {
         match &self.0 {
             Voice::Network(network) => network.generate(prompt, sampling, cancel, on),
             Voice::Recorded(recorded) => recorded.generate(prompt, cancel, on),
+            Voice::Remote(remote) => remote.generate(prompt, sampling, cancel, on),
         }
     }
 
@@ -117,9 +134,11 @@ impl Model {
     pub fn logits(&self, tokens: &[u32]) -> Result<Vec<f32>> {
         match &self.0 {
             Voice::Network(network) => network.logits(tokens),
-            Voice::Recorded(recorded) => Err(Fault::new(&recorded.facts().name, "recorded answers")
-                .expected("a model with weights")
-                .into()),
+            Voice::Recorded(_) | Voice::Remote(_) => {
+                Err(Fault::new(&self.facts().name, "a model without weights here")
+                    .expected("a model with weights")
+                    .into())
+            }
         }
     }
 }

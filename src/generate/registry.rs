@@ -3,6 +3,7 @@
 
 use super::adapter;
 use super::card::{CARD, Card, TrainedOn};
+use super::endpoint::{ENDPOINT, Endpoint};
 use super::gguf;
 use super::linked::{LINK, Link};
 use super::recorded::RECORDED;
@@ -64,6 +65,13 @@ pub enum Kind {
     Gguf,
     /// Answers that were recorded elsewhere: see [`super::Recording`].
     Recorded,
+    /// A model behind a server: see [`super::Endpoint`].
+    Endpoint {
+        /// Host and port.
+        host: String,
+        /// The model, as the server calls it.
+        model: String,
+    },
 }
 
 impl Kind {
@@ -71,7 +79,7 @@ impl Kind {
     pub fn base(&self) -> Option<&str> {
         match self {
             Self::Adapter { base } | Self::Full { base } => Some(base),
-            Self::Base | Self::Gguf | Self::Recorded => None,
+            Self::Base | Self::Gguf | Self::Recorded | Self::Endpoint { .. } => None,
         }
     }
 
@@ -90,6 +98,7 @@ impl fmt::Display for Kind {
             Self::Full { base } => write!(f, "fine-tuned from {base}"),
             Self::Gguf => write!(f, "GGUF"),
             Self::Recorded => write!(f, "recorded answers"),
+            Self::Endpoint { host, model } => write!(f, "{model} at {host}"),
         }
     }
 }
@@ -129,7 +138,13 @@ impl Registry {
                 // `.part`: a run of fine-tuning that is not finished.
                 name.starts_with('.') || name.ends_with(".part")
             });
-            if !hidden && (path.is_dir() || is_gguf(&path)) {
+            if !hidden && path.is_symlink() && !path.exists() {
+                self.faults.push(
+                    Fault::new(path.display(), "a link to what is not there any more")
+                        .expected("a model, where the link leads")
+                        .next("Pull the model again, or remove the link."),
+                );
+            } else if !hidden && (path.is_dir() || is_gguf(&path)) {
                 self.add(at(&path));
             }
         }
@@ -285,6 +300,15 @@ fn read(folder: &Folder) -> Result<Vec<Contender>> {
     }
     if folder.has(RECORDED) {
         return Ok(vec![with_card(folder, Card::read(folder)?, Kind::Recorded, None, None)]);
+    }
+    if folder.has(ENDPOINT) {
+        let endpoint = Endpoint::read(folder)?;
+        let kind = Kind::Endpoint { host: endpoint.host(), model: endpoint.model };
+        let mut card = Card::read(folder)?;
+        let at_a_time = endpoint.in_flight;
+        card.description
+            .get_or_insert_with(|| format!("Behind a server; up to {at_a_time} answers at a time."));
+        return Ok(vec![with_card(folder, card, kind, None, None)]);
     }
     if folder.has(adapter::CONFIG) {
         let base = adapter::base_of(folder)?;

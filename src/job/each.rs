@@ -14,6 +14,31 @@ use std::time::Instant;
 /// # Errors
 /// The first of `one`, or a [`crate::fault::Fault`] if the system gives no thread.
 pub fn each<T: Sync>(list: &[T], workers: NonZeroUsize, one: impl Fn(&T) -> Result<()> + Sync) -> Result<()> {
+    on_threads(list, workers, &|work| threads::alone(work), one)
+}
+
+/// As [`each`], for work that waits for others instead of computing: its threads need no mathematics of their own.
+///
+/// # Errors
+/// The first of `one`.
+pub fn each_waiting<T: Sync>(
+    list: &[T],
+    at_a_time: NonZeroUsize,
+    one: impl Fn(&T) -> Result<()> + Sync,
+) -> Result<()> {
+    let plain = |work: &(dyn Fn() + Sync)| {
+        work();
+        Ok(())
+    };
+    on_threads(list, at_a_time, &plain, one)
+}
+
+fn on_threads<T: Sync>(
+    list: &[T],
+    workers: NonZeroUsize,
+    within: &(dyn Fn(&(dyn Fn() + Sync)) -> Result<()> + Sync),
+    one: impl Fn(&T) -> Result<()> + Sync,
+) -> Result<()> {
     let (next, wrong) = (AtomicUsize::new(0), Mutex::new(None::<Error>));
     let first_wrong = || wrong.lock().unwrap_or_else(PoisonError::into_inner);
     let work = || {
@@ -33,7 +58,7 @@ pub fn each<T: Sync>(list: &[T], workers: NonZeroUsize, one: impl Fn(&T) -> Resu
         return wrong.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Err);
     }
     std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..workers).map(|_| scope.spawn(|| threads::alone(work))).collect();
+        let threads: Vec<_> = (0..workers).map(|_| scope.spawn(|| within(&work))).collect();
         for thread in threads {
             match thread.join() {
                 Ok(Ok(())) => {}

@@ -7,12 +7,13 @@ pub mod memory;
 mod task;
 pub mod threads;
 
-pub use each::{Clock, each, workers};
+pub use each::{Clock, each, each_waiting, workers};
 pub use task::{Task, spawn};
 
 use crate::fault::{Error, Result};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 /// A request to stop, shared by who asks and who works. Work looks at it between two tokens or two documents.
 #[derive(Debug, Clone, Default)]
@@ -41,7 +42,25 @@ impl Cancel {
     pub fn check(&self) -> Result<()> {
         if self.is_cancelled() { Err(Error::Cancelled) } else { Ok(()) }
     }
+
+    /// Rests so long, or until it is cancelled.
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`].
+    pub fn rest(&self, time: Duration) -> Result<()> {
+        let until = Instant::now() + time;
+        loop {
+            self.check()?;
+            match until.saturating_duration_since(Instant::now()) {
+                Duration::ZERO => return Ok(()),
+                left => std::thread::sleep(left.min(LOOK)),
+            }
+        }
+    }
 }
+
+/// Between two looks at a token while resting.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// How far a piece of work is.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use super::Lab;
 use crate::compare::{self, Answer, Asked, Finish, Rerun, Role};
 use crate::corpus::{Entry, PassageLength, Split};
 use crate::fault::{Error, Fault, Result};
-use crate::generate::{Contender, Sampling, identity};
+use crate::generate::{Contender, Kind, Sampling, identity};
 use crate::job::{self, Cancel, Clock, Progress, Report};
 use crate::retrieve::{self, Index};
 use crate::study::{self, Deed, Key, Plan, Reference, Rubric, SealedQuestion, Sources, Study};
@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// What is to be planned.
@@ -147,7 +147,7 @@ impl Lab {
     /// Has every contender answer every question of a study, as far as answers are missing; the first time plan,
     /// rubric and sides are fixed before. Each answer is on the disk before the next is begun, so that a run that was
     /// stopped or killed goes on where it was. `workers` questions are answered at a time, each on one thread; one a
-    /// processor if left out.
+    /// processor if left out. Servers are asked at the same time, each with as many questions in flight as it takes.
     ///
     /// A model that fails gives no answer and stops nobody: see [`Generated::failed`].
     ///
@@ -178,23 +178,53 @@ impl Lab {
         let open: usize = missing.iter().map(|(_, questions)| questions.len()).sum();
         let all = study.plan().contenders().count() * key.questions().len();
         let clock = Clock::new(&answering, all - open, all);
-        for (contender, questions) in &missing {
-            let workers = job::workers(workers);
-            let run = Run {
-                study: &study,
-                sampling: &sampling,
-                workers,
-                clock: &clock,
-                failed: &gone_wrong,
-                report,
-                cancel,
-            };
-            let (made, wrong) = self.answer_all(&run, contender, questions)?;
-            answers += made;
-            failed.extend(wrong);
+        let over = AtomicBool::new(false);
+        let run = Run {
+            study: &study,
+            sampling: &sampling,
+            workers: job::workers(workers),
+            clock: &clock,
+            failed: &gone_wrong,
+            over: &over,
+            report,
+            cancel,
+        };
+        let assembling = Mutex::new(());
+        let one = |(contender, questions): &(String, Vec<(String, String)>)| {
+            if over.load(Ordering::Relaxed) {
+                return Err(Error::Cancelled);
+            }
+            let found = self.answer_all(&run, contender, questions);
             // As soon as two answers are there, there is something to look at.
-            study.assemble(&key)?;
+            let _one_at_a_time = assembling.lock().unwrap_or_else(PoisonError::into_inner);
+            let found = found.and_then(|found| study.assemble(&key).map(|_| found));
+            over.fetch_or(found.is_err(), Ordering::Relaxed);
+            found
+        };
+        // What servers compute does not wait for what this machine computes, nor one server for another.
+        let (far, near): (Vec<_>, Vec<_>) =
+            missing.iter().partition(|(contender, _)| self.is_endpoint(contender));
+        let one = &one;
+        let made: Vec<Result<_>> = std::thread::scope(|scope| {
+            let far: Vec<_> = far.into_iter().map(|contender| scope.spawn(move || one(contender))).collect();
+            let near: Vec<_> = near.into_iter().map(one).collect();
+            let far = far.into_iter().map(|thread| thread.join());
+            let far = far.map(|made| made.unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+            near.into_iter().chain(far).collect()
+        });
+        let mut stopped = None;
+        for of_one in made {
+            match of_one {
+                Ok((made, wrong)) => {
+                    answers += made;
+                    failed.extend(wrong);
+                }
+                // What went wrong is to be told, and not that the others stopped for it.
+                Err(Error::Cancelled) => stopped = stopped.or(Some(Error::Cancelled)),
+                Err(wrong) => stopped = Some(wrong),
+            }
         }
+        stopped.map_or(Ok(()), Err)?;
         let items = study.assemble(&key)?;
         let planned = key.items.len();
         if answers > 0 || items > before {
@@ -307,6 +337,9 @@ impl Lab {
         let failed = Mutex::new(Vec::new());
         let one = |(corpus, id): &(String, String)| -> Result<()> {
             run.cancel.check()?;
+            if run.over.load(Ordering::Relaxed) {
+                return Err(Error::Cancelled);
+            }
             let question = run.study.question(corpus, id)?;
             let asked = Asked { messages: &question.rerun.messages, passages: question.passages() };
             let answer =
@@ -333,7 +366,10 @@ impl Lab {
             run.clock.tick(&doing);
             Ok(())
         };
-        job::each(questions, run.workers, one)?;
+        match model.as_ref().ok().and_then(|model| model.in_flight()) {
+            Some(at_a_time) => job::each_waiting(questions, at_a_time, one)?,
+            None => job::each(questions, run.workers, one)?,
+        }
         let mut failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
         failed.sort_by(|a, b| (&a.corpus, &a.question).cmp(&(&b.corpus, &b.question)));
         Ok((made.into_inner(), failed))
@@ -370,6 +406,11 @@ impl Lab {
         Ok(if known { named.to_owned() } else { whole_path(named) })
     }
 
+    /// Whether a contender is answered for by a server; one that is not there any more is told of when it is asked.
+    fn is_endpoint(&self, name: &str) -> bool {
+        self.models.registry().find(name).is_ok_and(|c| matches!(c.kind, Kind::Endpoint { .. }))
+    }
+
     fn who(&self) -> String {
         study::annotator(&self.settings.lab.annotator)
     }
@@ -383,6 +424,8 @@ struct Run<'a> {
     clock: &'a Clock<'a>,
     /// How many answers failed so far, of every contender.
     failed: &'a AtomicUsize,
+    /// Something went wrong that ends all of it.
+    over: &'a AtomicBool,
     report: Report<'a>,
     cancel: &'a Cancel,
 }

@@ -105,6 +105,7 @@ fn answer(side: Side, text: &str, finish: Finish) -> Answer {
         model: None,
         prompt_digest: None,
         system_folded: false,
+        served: None,
     }
 }
 
@@ -228,6 +229,18 @@ fn answers_stream_side_by_side() {
     app.now = Duration::from_millis(1500);
     app.update(Message::Trial(Event::Text(Side::A, " is the joint".into(), 9)));
     snapshot("streaming", &mut app);
+}
+
+#[test]
+fn a_server_that_is_waited_for_says_why_and_the_other_answer_goes_on() {
+    let mut app = asked();
+    app.update(Message::Trial(Event::Waiting(Side::A, "Asking gpu1:8000.".into())));
+    app.update(Message::Trial(Event::Text(Side::A, "Half an ans".into(), 3)));
+    app.now = Duration::from_millis(1400);
+    let why = "the endpoint far (http://gpu1:8000/v1): found the status 503: loading the model. Asking again in 2 s.";
+    app.update(Message::Trial(Event::Waiting(Side::A, why.into())));
+    app.update(Message::Trial(Event::Text(Side::B, "It is cooler".into(), 4)));
+    snapshot("waiting_for_a_server", &mut app);
 }
 
 #[test]

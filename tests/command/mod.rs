@@ -52,8 +52,20 @@ impl Data {
         self.bare(&all)
     }
 
+    /// As [`Data::juxta`], with variables of the environment.
+    pub fn juxta_with(&self, variables: &[(&str, &str)], args: &[&str]) -> Run {
+        let data = self.path();
+        let mut all = vec!["--data-dir", data.to_str().expect("UTF-8")];
+        all.extend(args);
+        self.bare_with(variables, &all)
+    }
+
     /// Runs `juxta …` with the home that must stay empty.
     pub fn bare(&self, args: &[&str]) -> Run {
+        self.bare_with(&[], args)
+    }
+
+    fn bare_with(&self, variables: &[(&str, &str)], args: &[&str]) -> Run {
         let home = self.dir.path().join("home");
         let mut command = assert_cmd::Command::new(env!("CARGO_BIN_EXE_juxta"));
         for variable in ["HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"] {
@@ -61,6 +73,7 @@ impl Data {
         }
         let output = command
             .env_remove("JUXTA_LOG")
+            .envs(variables.iter().copied())
             .current_dir(self.dir.path())
             .timeout(PATIENCE)
             .args(args)

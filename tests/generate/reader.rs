@@ -78,7 +78,7 @@ fn the_reader_answers_the_same_each_time_it_is_asked() {
         .iter()
         .filter_map(|step| match step {
             Step::Text { piece, .. } => Some(piece.as_str()),
-            Step::Reading { .. } => None,
+            _ => None,
         })
         .collect();
     assert_eq!(pieces, first.text);

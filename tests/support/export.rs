@@ -200,6 +200,7 @@ fn trial(id: &str, (_, question): &Question, answers: [(&str, &str); 2]) -> Tria
         model: None,
         prompt_digest: None,
         system_folded: false,
+        served: None,
     });
     let messages: Vec<Message> = prompt::messages(question, &hits);
     Trial {

@@ -268,5 +268,6 @@ fn answer(contender: &str, role: Role, text: &str, hits: &[Hit]) -> Answer {
         }),
         prompt_digest: Some(format!("{DIGEST}-prompt")),
         system_folded: false,
+        served: None,
     }
 }

@@ -9,7 +9,7 @@ use crate::compare;
 use crate::corpus::{Corpus, Entry, Question};
 use crate::fault::{Error, Fault, Result};
 use crate::folder::Lines;
-use crate::generate::{Facts, Finish, Model, Sampling};
+use crate::generate::{Facts, Finish, Model, Sampling, Served, Step};
 use crate::job::{self, Cancel, Clock, Report};
 use crate::prompt::INSTRUCTION;
 use crate::retrieve::{self, Hit, is_relevant};
@@ -76,6 +76,9 @@ struct Answer {
     seconds: f64,
     /// How many of the passages fitted into the prompt, from the first.
     passages: usize,
+    /// What a server was sent and what it said of its answer.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    served: Option<Box<Served>>,
 }
 
 /// One model on one corpus.
@@ -191,14 +194,18 @@ impl<'a> Run<'a> {
         let missing: Vec<usize> = self.missing().map(|(n, _)| n).collect();
         let kept = Mutex::new((&mut self.lines, &mut self.answers));
         clock.tell(&doing);
-        job::each(&missing, job::workers(workers), |place| {
+        let one = |place: &usize| {
             let answer = answer(model, &subject.asked[*place], sampling, cancel)?;
             let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
             kept.0.append(&Record::Answer(answer.clone()))?;
             kept.1.insert(*place, answer);
             clock.tick(&doing);
             Ok(())
-        })
+        };
+        match model.in_flight() {
+            Some(at_a_time) => job::each_waiting(&missing, at_a_time, one),
+            None => job::each(&missing, job::workers(workers), one),
+        }
     }
 
     /// What each answer is worth, with how many passages it was given from; in the order of the questions.
@@ -218,7 +225,12 @@ impl<'a> Run<'a> {
 fn answer(model: &Model, asked: &Asked, sampling: &Sampling, cancel: &Cancel) -> Result<Answer> {
     cancel.check()?;
     let packed = compare::pack(&asked.question.question, &asked.hits, std::iter::once(model), sampling)?;
-    let said = model.generate(&model.render(&packed.messages)?, sampling, cancel, &mut |_| {})?;
+    let mut served = None;
+    let said = model.generate(&model.render(&packed.messages)?, sampling, cancel, &mut |step| {
+        if let Step::Served(told) = step {
+            served = Some(told);
+        }
+    })?;
     if said.finish == Finish::Cancelled {
         return Err(Error::Cancelled);
     }
@@ -231,6 +243,7 @@ fn answer(model: &Model, asked: &Asked, sampling: &Sampling, cancel: &Cancel) ->
         prompt_tokens: said.prompt_tokens,
         seconds: said.seconds,
         passages: packed.passages,
+        served,
     })
 }
 

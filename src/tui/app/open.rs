@@ -45,6 +45,8 @@ pub enum State {
     Waiting,
     /// The model is being loaded.
     Loading(Progress),
+    /// A server is waited for: why, since when.
+    Held(String, Duration),
     /// The prompt is being read: tokens read, tokens in all, since when.
     Reading(usize, usize, Duration),
     /// Tokens come: how many, since when the prompt was read, when the first came.
@@ -102,6 +104,12 @@ impl Open {
             Event::Retrieved(hits) => self.hits = Some(hits),
             Event::Packed(used) => self.used = Some(used),
             Event::Loading(side, progress) => self.pane_mut(side).state = State::Loading(progress),
+            Event::Waiting(side, why) => {
+                let pane = self.pane_mut(side);
+                pane.state = State::Held(why, now);
+                pane.text.clear();
+                pane.stale = true;
+            }
             Event::Reading(side, read, of) => {
                 let pane = self.pane_mut(side);
                 let since = match pane.state {
@@ -114,7 +122,7 @@ impl Open {
                 let pane = self.pane_mut(side);
                 let (since, first) = match pane.state {
                     State::Answering(_, since, first) => (since, first),
-                    State::Reading(_, _, since) => (since, now),
+                    State::Reading(_, _, since) | State::Held(_, since) => (since, now),
                     _ => (now, now),
                 };
                 pane.state = State::Answering(tokens, since, first);

@@ -47,6 +47,7 @@ pub(super) fn draw(app: &App, side: Side, theme: Theme, area: Rect, buffer: &mut
                         Painted::text(&bar(p.done, p.total, width.min(40)), theme.quiet(), width),
                     ]
                 }
+                (State::Held(why, _), None) => wrapped(why, theme.quiet(), width),
                 (State::Reading(read, of, _), None) if pane.text.is_empty() => vec![
                     Painted::text("Reading the prompt.", theme.quiet(), width),
                     Painted::text(&bar(*read as u64, *of as u64, width.min(40)), theme.quiet(), width),
@@ -106,6 +107,7 @@ fn state(app: &App, side: Side) -> String {
         State::Waiting if app.running => "waiting".to_owned(),
         State::Waiting => String::new(),
         State::Loading(p) => format!("loading {}", percent(p.done, p.total)),
+        State::Held(..) => "waiting".to_owned(),
         State::Reading(read, of, _) => format!("reading the prompt, {read} of {of}"),
         State::Answering(tokens, ..) => format!("{tokens} tokens"),
         State::Ended(answer) => match answer.finish {
