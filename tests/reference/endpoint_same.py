@@ -5,7 +5,8 @@
 
 Serves assets/models/reader by Hugging Face transformers on the CPU, adds it with `juxta model add --endpoint`, and asks
 both with the same passages, greedily: texts and numbers of prompt tokens must be the same, which shows that messages,
-template and sampling arrive as they are meant.
+template and sampling arrive as they are meant. The questions are ones that the corpus has passages for: without any the
+small model says noise, in which two engines part at the first near tie.
 """
 
 import json
@@ -18,7 +19,7 @@ import urllib.request
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 MODEL = os.path.join(ROOT, "assets", "models", "reader")
-QUESTIONS = ["How does metformin lower blood glucose?", "What causes gout?", "What is the capital of the moon?"]
+QUESTIONS = ["How does metformin lower blood glucose?", "What causes gout?", "Why are beta blockers tapered?"]
 
 
 def main() -> None:
