@@ -197,3 +197,17 @@ fn a_template_that_refuses_a_system_message_is_told_in_the_trial() {
         data.juxta(&["ask", "What is asthma?", "--pair", "strict,reader-everyday-200", "--max-tokens", "2"]);
     assert!(asked.err.contains("two chat templates") && !asked.err.contains("another base"), "{}", asked.err);
 }
+
+#[test]
+fn a_whole_model_that_was_fine_tuned_is_a_pair_with_its_base() {
+    let data = Data::new();
+    let source = data.copy("assets/models/reader", "../elsewhere/whole");
+    let card = fs::read_to_string(source.join("model.toml")).expect("read");
+    fs::write(source.join("model.toml"), format!("base = \"reader\"\n{card}")).expect("written");
+    let told = ok(&data, &["model", "add", "whole", &source.to_string_lossy()]);
+    assert!(told.contains("fine-tuned from reader · llama"), "{told}");
+    let pair = ok(&data, &["model", "check", "whole", "--with", "reader"]);
+    assert!(pair.contains("reader: can be a pair\n"), "{pair}");
+    let pair = ok(&data, &["model", "check", "whole", "--with", "reader-everyday-200"]);
+    assert!(pair.contains("fine-tuned from reader and not from reader-everyday-200"), "{pair}");
+}

@@ -178,6 +178,9 @@ impl Trial {
     pub fn remarks(&self) -> Vec<String> {
         let [baseline, tuned] = Side::BOTH.map(|side| self.answer(side));
         let (Some(a), Some(b)) = (&baseline.model, &tuned.model) else { return Vec::new() };
+        if self.answers.iter().any(|answer| answer.finish == Finish::Failed) {
+            return Vec::new();
+        }
         let (of, with) = (&tuned.contender, &baseline.contender);
         let mut remarks = Vec::new();
         if let Some(base) = &b.base_digest

@@ -251,8 +251,25 @@ impl Codec {
 
 /// Reads a tokenizer.json.
 pub(super) fn read_tokenizer(folder: &Folder, file: &str) -> Result<Tokenizer> {
-    let bytes = folder.read(file)?;
-    Tokenizer::from_bytes(&bytes).map_err(|e| broken(&folder.place(file), &*e))
+    let (bytes, place) = (folder.read(file)?, folder.place(file));
+    // The library takes both for granted where it looks closer, and panics.
+    let json: serde_json::Value = serde_json::from_slice(&bytes).map_err(|e| broken(&place, &e))?;
+    if has_type(&json["normalizer"], "Precompiled") {
+        return Err(broken(&place, &"a normaliser of type Precompiled, as T5 has it"));
+    }
+    drop(json);
+    Tokenizer::from_bytes(&bytes).map_err(|e| broken(&place, &*e))
+}
+
+/// Whether something within a value is of that type.
+fn has_type(value: &serde_json::Value, name: &str) -> bool {
+    match value {
+        serde_json::Value::Object(map) => {
+            map.get("type").is_some_and(|t| t == name) || map.values().any(|v| has_type(v, name))
+        }
+        serde_json::Value::Array(list) => list.iter().any(|v| has_type(v, name)),
+        _ => false,
+    }
 }
 
 fn broken(place: &str, error: &dyn std::fmt::Display) -> crate::fault::Error {

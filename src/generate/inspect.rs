@@ -388,6 +388,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_model_that_is_larger_than_the_machine_is_refused_with_both_sizes() {
+        let Some(free) = memory::available() else { return };
+        assert!(check_memory("small", free / 2).is_ok());
+        let refused = check_memory("a model", u64::MAX / 2).expect_err("larger than any machine").to_string();
+        assert!(refused.contains("9223372 TB of memory") && refused.contains("has free"), "{refused}");
+    }
+
+    #[test]
     fn bytes_are_said_as_people_say_them() {
         assert_eq!(
             [900, 16_800_000, 1_500_000_000, 999_600_000, u64::MAX].map(bytes),
