@@ -47,8 +47,9 @@ fn medquad() {
     let questions: usize = looked.questions.iter().sum();
     let left_out = met(&looked, Wrong::GivesAway) + met(&looked, Wrong::SameQuestion);
     assert_eq!(looked.documents + met(&looked, Wrong::EmptyDocument), 11_274);
-    assert_eq!(questions + left_out, 16_407);
-    assert_eq!(questions + left_out + met(&looked, Wrong::NoAnswer), 47_441);
+    // Four files spell their tags otherwise, and are not in the counts of the source: 16 pairs, all answered.
+    assert_eq!(questions + left_out, 16_407 + 16);
+    assert_eq!(questions + left_out + met(&looked, Wrong::NoAnswer), 47_441 + 16);
 }
 
 #[test]

@@ -11,6 +11,7 @@ pub fn fixture(name: &str) -> PathBuf {
 }
 
 /// Real data, where this machine has it.
+#[allow(clippy::print_stderr)] // A test that is skipped says so.
 pub fn data(name: &str) -> Option<PathBuf> {
     let dir = std::env::var_os("JUXTA_DATA")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data"), PathBuf::from);
