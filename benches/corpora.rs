@@ -1,4 +1,4 @@
-//! A corpus of size: `cargo bench --bench corpora` adds all of the Wikipedia articles of `wikipedia-articles` (JUXTA_DATA
+//! A corpus of size: `cargo bench --bench corpora` adds all of the Wikipedia articles of `wikipedia-articles` (JUXTA_TEST_DATA
 //! names the folder it lies in), and prints how long importing, cutting and indexing take beside bare tantivy with the same
 //! passages in the same process, how soon something can be found, how long a question takes with its highlights, how long
 //! one article takes to remove and to add again, and the most memory that was held. JUXTA_SLICE=N takes N files of the
@@ -27,7 +27,7 @@ fn main() {
         None => 2,
     };
     let Some(source) = source() else {
-        println!("skipped: the data wikipedia-articles is not here (JUXTA_DATA names where it is)");
+        println!("skipped: the data wikipedia-articles is not here (JUXTA_TEST_DATA names where it is)");
         return;
     };
     let dir = tempfile::tempdir().expect("a folder");
@@ -83,7 +83,7 @@ fn main() {
 
 fn source() -> Option<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let named = std::env::var_os("JUXTA_DATA").map(PathBuf::from);
+    let named = std::env::var_os("JUXTA_TEST_DATA").map(PathBuf::from);
     let dirs = named.into_iter().chain([root.join("../shared/data"), root.join("../../shared/data")]);
     dirs.map(|d| d.join("wikipedia-articles")).find(|d| d.is_dir())
 }

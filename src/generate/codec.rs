@@ -29,6 +29,8 @@ pub struct Codec {
     specials: Vec<String>,
     /// The tokens that have names (`bos_token`, …).
     named: BTreeMap<String, String>,
+    /// Tokens that stand for their own letters, whatever the decoder makes of those.
+    literal: BTreeMap<u32, String>,
     place: String,
 }
 
@@ -49,7 +51,13 @@ impl Codec {
             added.into_values().filter(|t| t.special).map(|t| t.content).collect();
         specials.retain(|name| name.chars().count() > 1);
         specials.sort_by_key(|name| std::cmp::Reverse(name.len()));
-        Ok(Self { tokenizer, first, stops, template, specials, named: BTreeMap::new(), place })
+        let (named, literal) = (BTreeMap::new(), BTreeMap::new());
+        Ok(Self { tokenizer, first, stops, template, specials, named, literal, place })
+    }
+
+    /// With tokens that stand for their own letters: a byte-level decoder would take `ü` for the byte that it spells so.
+    pub(super) fn with_literal(self, literal: BTreeMap<u32, String>) -> Self {
+        Self { literal, ..self }
     }
 
     /// Reads tokenizer.json, tokenizer_config.json and the chat template of a folder.
@@ -101,7 +109,15 @@ impl Codec {
     /// # Errors
     /// A [`Fault`] if the tokenizer fails on them.
     pub fn decode(&self, tokens: &[u32]) -> Result<String> {
-        self.tokenizer.decode(tokens, true).map_err(|e| broken(&self.place, &*e))
+        let spelt = |tokens: &[u32]| self.tokenizer.decode(tokens, true).map_err(|e| broken(&self.place, &*e));
+        let mut text = String::new();
+        for run in tokens.chunk_by(|a, b| self.literal.contains_key(a) == self.literal.contains_key(b)) {
+            match run.iter().map(|id| self.literal.get(id).map(String::as_str)).collect::<Option<String>>() {
+                Some(literal) => text += &literal,
+                None => text += &spelt(run)?,
+            }
+        }
+        Ok(text)
     }
 
     /// The prompt that asks for the next turn, in the model's own chat template. The names of special tokens within
@@ -406,6 +422,16 @@ mod tests {
             .with_decoder(Some(ByteLevel::new(false, true, false)));
         tokenizer.add_special_tokens([tokenizers::AddedToken::from("<|end|>", true)]).expect("added");
         Codec::new(tokenizer, None, BTreeSet::from([256]), None, "made".to_owned()).expect("a codec")
+    }
+
+    #[test]
+    fn a_token_that_stands_for_its_own_letters_is_not_taken_for_a_byte() {
+        let literal = BTreeMap::from([(0, "ü".to_owned())]);
+        let codec = bytes().with_literal(literal);
+        let a = codec.encode("a").expect("encodes");
+        let ids = [&a[..], &[0], &a[..]].concat();
+        assert_eq!(codec.decode(&ids).expect("decodes"), "aüa");
+        assert_eq!(streamed(&codec, &ids).concat(), "aüa");
     }
 
     fn streamed(codec: &Codec, ids: &[u32]) -> Vec<String> {

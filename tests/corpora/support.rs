@@ -13,12 +13,12 @@ pub fn fixture(name: &str) -> PathBuf {
 /// Real data, where this machine has it.
 #[allow(clippy::print_stderr)] // A test that is skipped says so.
 pub fn data(name: &str) -> Option<PathBuf> {
-    let dir = std::env::var_os("JUXTA_DATA")
+    let dir = std::env::var_os("JUXTA_TEST_DATA")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data"), PathBuf::from);
     let dirs = [dir, Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data")];
     let found = dirs.into_iter().map(|d| d.join(name)).find(|d| d.exists());
     if found.is_none() {
-        eprintln!("skipped: the data {name} is not here (JUXTA_DATA names where it is)");
+        eprintln!("skipped: the data {name} is not here (JUXTA_TEST_DATA names where it is)");
     }
     found
 }

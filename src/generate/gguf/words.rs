@@ -85,7 +85,12 @@ pub(super) fn codec(content: &Content, folder: &Folder, place: &str) -> Result<C
         }
     };
     let first = if asks_first { id("bos") } else { None };
-    Codec::new(tokenizer, first, stops, template, place.to_owned())
+    let codec = Codec::new(tokenizer, first, stops, template, place.to_owned())?;
+    let literal = match m.text("tokenizer.ggml.model") {
+        Some("gpt2") => (0u32..).zip(&tokens).zip(&kinds).filter(|(_, kind)| **kind == USER_DEFINED),
+        _ => return Ok(codec),
+    };
+    Ok(codec.with_literal(literal.map(|((id, token), _)| (id, token.clone())).collect()))
 }
 
 /// The file's own tokenizer.
