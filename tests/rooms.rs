@@ -113,6 +113,23 @@ fn only_the_command_line_prints() {
 }
 
 #[test]
+fn unsafe_code_stands_in_three_places() {
+    let allowed = |source: &str| source.lines().any(|l| l.contains("allow(unsafe_code)"));
+    let mut with: Vec<PathBuf> =
+        sources(&src()).into_iter().filter(|(_, source)| allowed(source)).map(|(path, _)| path).collect();
+    with.sort();
+    let known = ["engine/kernels/mod.rs", "finetune/product.rs", "job/threads.rs"].map(|p| src().join(p));
+    assert_eq!(with, known);
+}
+
+#[test]
+fn the_engine_knows_nothing_of_juxta() {
+    for (path, source) in sources(&src().join("engine")) {
+        assert!(!code(&source).contains("juxta::"), "{}", path.display());
+    }
+}
+
+#[test]
 fn every_room_is_held_to_a_rule() {
     let lib = fs::read_to_string(src().join("lib.rs")).expect("lib.rs");
     for line in lib.lines() {

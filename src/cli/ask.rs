@@ -2,7 +2,9 @@
 
 use super::out::{self, Bar};
 use crate::compare::{Answer, Event, Finish, Pair, Side, Trial};
+use crate::config::Turns;
 use crate::fault::Error;
+use crate::generate::{Quant, Ways};
 use crate::job::interrupt::interruptible;
 use crate::lab::{self, Asking, Lab};
 use crate::text::one_line;
@@ -31,6 +33,12 @@ pub(super) struct Args {
     /// Where an answer is cut off, in tokens.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096))]
     max_tokens: Option<u16>,
+    /// What weights are made into when they are loaded: none, or q8_0 (half the memory, faster).
+    #[arg(long, value_name = "NUMBERS")]
+    quant: Option<Quant>,
+    /// Have B answer after A, so that the times of each are its own.
+    #[arg(long)]
+    apart: bool,
     /// Print one JSON object: the trial, with all it takes to run it again.
     #[arg(long)]
     json: bool,
@@ -51,7 +59,11 @@ pub(super) fn run(lab: &Lab, args: &Args) -> anyhow::Result<()> {
         k: args.k.map_or(lab.settings.retrieval.k, usize::from),
         sampling: lab::sampling(&settings)?,
         corpus,
+        apart: args.apart || lab.settings.engine.pair == Turns::Apart,
     };
+    if let Some(quant) = args.quant {
+        lab.models.set_ways(Ways { quant, ..lab.models.ways() });
+    }
     let cancel = interruptible();
     let trial = {
         let bar = Bar::new();

@@ -4,6 +4,7 @@ use super::out::{self, Bar};
 use crate::config::{Paths, Settings};
 use crate::corpus::Split;
 use crate::fault::{Fault, Result};
+use crate::generate::{Quant, Ways};
 use crate::job::interrupt::interruptible;
 use crate::lab::{Failed, Generated, Lab, Planning};
 use crate::study::{self, Reviewer, Status, Study, Tally};
@@ -82,6 +83,9 @@ pub(super) struct Generate {
     /// which then has all threads.
     #[arg(long, value_name = "N")]
     pub(super) workers: Option<NonZeroUsize>,
+    /// What weights are made into when they are loaded: none, or q8_0 (half the memory, faster).
+    #[arg(long, value_name = "NUMBERS")]
+    quant: Option<Quant>,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -196,6 +200,9 @@ fn annotators(named: Option<&str>, settings: &Settings) -> Result<Vec<String>> {
 }
 
 fn generate(lab: &Lab, args: &Generate) -> anyhow::Result<()> {
+    if let Some(quant) = args.quant {
+        lab.models.set_ways(Ways { quant, ..lab.models.ways() });
+    }
     let Generated { study, answers, items, planned, failed } = {
         // Ctrl-C ends it within a token; what was answered is kept.
         let cancel = interruptible();

@@ -3,7 +3,7 @@
 use super::trial::{Role, Side};
 use crate::fault::{Fault, Result};
 use crate::folder::Folder;
-use crate::generate::{Contender, Model, Registry};
+use crate::generate::{Contender, Model, Registry, Ways};
 use crate::job::{Cancel, Report};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -64,6 +64,7 @@ pub struct Models {
     /// The person's own models.
     folder: Option<PathBuf>,
     registry: RwLock<Arc<Registry>>,
+    ways: RwLock<Ways>,
     loaded: Mutex<Vec<Loaded>>,
 }
 
@@ -82,7 +83,27 @@ impl Models {
     /// Those of the bundle and directly below `folder`, as [`Registry::discover`]; none loaded yet.
     pub fn discover(folder: Option<&Path>) -> Self {
         let registry = RwLock::new(Arc::new(Registry::discover(folder)));
-        Self { folder: folder.map(Path::to_owned), registry, loaded: Mutex::default() }
+        Self {
+            folder: folder.map(Path::to_owned),
+            registry,
+            ways: RwLock::default(),
+            loaded: Mutex::default(),
+        }
+    }
+
+    /// How models are computed that are loaded from here on.
+    pub fn ways(&self) -> Ways {
+        *self.ways.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has models computed in these ways. Those in memory that were loaded in others are let go.
+    pub fn set_ways(&self, ways: Ways) {
+        let mut held = self.held();
+        let mut now = self.ways.write().unwrap_or_else(PoisonError::into_inner);
+        if *now != ways {
+            *now = ways;
+            held.clear();
+        }
     }
 
     /// What contenders there are, as of the last look.
@@ -119,7 +140,7 @@ impl Models {
                 return Ok(model);
             }
         }
-        let model = Arc::new(Model::load(contender, &self.registry(), report, cancel)?);
+        let model = Arc::new(Model::load_in(self.ways(), contender, &self.registry(), report, cancel)?);
         let mut loaded = self.held();
         loaded.push(Loaded {
             name: contender.name.clone(),

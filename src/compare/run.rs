@@ -29,6 +29,8 @@ pub struct Request {
     pub pair: Pair,
     /// How both answers are drawn.
     pub sampling: Sampling,
+    /// Whether B answers after A, so that the times of each are its own.
+    pub apart: bool,
 }
 
 /// What happens in a trial, as it happens.
@@ -75,14 +77,18 @@ pub fn run(
     let packed = pack(&request.question, &hits, models, &request.sampling)?;
     events(Event::Packed(packed.passages));
     let asked = Asked { messages: &packed.messages, passages: &hits[..packed.passages] };
-    let answers = std::thread::scope(|scope| {
-        let [a, b] = Side::BOTH.map(|side| {
-            let (model, asked) = (&loaded[side.index()], &asked);
-            let (contender, sampling) = (contenders[side.index()], &request.sampling);
-            scope.spawn(move || told(side, contender, model, asked, sampling, events, cancel))
-        });
-        [a, b].map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-    });
+    let one = &|side: Side| {
+        let (contender, model) = (contenders[side.index()], &loaded[side.index()]);
+        told(side, contender, model, &asked, &request.sampling, events, cancel)
+    };
+    let answers = match request.apart {
+        true => Side::BOTH.map(one),
+        // Where both are of one base, the engine makes one pass over its weights serve both threads.
+        false => std::thread::scope(|scope| {
+            let [a, b] = Side::BOTH.map(|side| scope.spawn(move || one(side)));
+            [a, b].map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+        }),
+    };
     Ok(Trial {
         id: trial::new_id(asked_at, &request.question),
         asked_at,

@@ -4,4 +4,6 @@ mod paths;
 mod settings;
 
 pub use paths::Paths;
-pub use settings::{Colour, Lab, Layer, Retrieval, Rubric, SamplingSettings, Scale, Settings};
+pub use settings::{
+    Colour, Engine, Lab, Layer, Quant, Retrieval, Rubric, SamplingSettings, Scale, Settings, Turns,
+};

@@ -15,6 +15,8 @@ pub struct Settings {
     pub retrieval: Retrieval,
     /// How answers are drawn.
     pub sampling: SamplingSettings,
+    /// How models of this machine are computed.
+    pub engine: Engine,
     /// What is judged.
     pub rubric: Rubric,
 }
@@ -83,6 +85,37 @@ pub struct SamplingSettings {
     pub max_tokens: usize,
     /// Decides the draw.
     pub seed: u64,
+}
+
+/// How models of this machine are computed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Engine {
+    /// What weights are made into when they are loaded.
+    pub quant: Quant,
+    /// When the two of a pair answer.
+    pub pair: Turns,
+}
+
+/// What weights that are not quantised are made into when they are loaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Quant {
+    /// Nothing.
+    #[serde(rename = "none")]
+    None,
+    /// Signed bytes with a scale for every 32.
+    #[serde(rename = "q8_0")]
+    Q8_0,
+}
+
+/// When the two of a pair answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Turns {
+    /// Both at once: a base and its adapter from one pass over the weights.
+    Together,
+    /// One after the other, so that the times of each are its own.
+    Apart,
 }
 
 /// What is judged.

@@ -180,6 +180,29 @@ impl Adapter {
         Ok(())
     }
 
+    /// The halves that are added to each module's product, read and checked against a base of this shape; `None` where it
+    /// does more than add to linear layers: where it replaces weights, or changes embeddings or head.
+    pub(super) fn halves(&self, base: &Shape) -> Result<Option<Vec<Halves>>> {
+        let mut listing = Listing::open(&self.folder, &[FILE.to_owned()])?;
+        let plan = self.plan(base, &listing)?;
+        let mut halves = Vec::new();
+        for Step { module, replaced, lora } in plan {
+            match lora {
+                Some(lora) if replaced.is_none() && layer_of(&module).is_some() => {
+                    let (a, b) = (listing.read(&lora.a)?, listing.read(&lora.b)?);
+                    halves.push(Halves { module, a, b, rank: lora.rank, scale: lora.scale });
+                }
+                _ => return Ok(None),
+            }
+        }
+        Ok(Some(halves))
+    }
+
+    /// The fault of an adapter that the engine has no place for.
+    pub(super) fn cannot(&self, what: &str) -> crate::fault::Error {
+        self.refused(what.to_owned(), "an adapter of the linear layers of its base".to_owned())
+    }
+
     /// What is to be done to which module, with every name and shape checked against the base.
     fn plan(&self, shape: &Shape, listing: &Listing) -> Result<Vec<Step>> {
         let layers = shape.layers;
@@ -319,6 +342,19 @@ pub(super) fn same_tokens(own: &Codec, base: &Codec, base_name: &str) -> Result<
             .next("Name the base that the adapter was trained on with --base, or remove its tokenizer files.")
             .into()),
     }
+}
+
+/// What an adapter adds to one module's product: s · B (A x).
+pub(super) struct Halves {
+    /// `model.layers.0.self_attn.q_proj`, for instance.
+    pub(super) module: String,
+    /// A, `[rank, in]`.
+    pub(super) a: Tensor,
+    /// B, `[out, rank]`.
+    pub(super) b: Tensor,
+    pub(super) rank: usize,
+    /// s.
+    pub(super) scale: f64,
 }
 
 /// What is done to one module.

@@ -72,20 +72,8 @@ impl Checkpoint {
             return Self::load(&contender.folder, &contender.name, report, cancel);
         };
         let base = registry.base_of(contender)?;
-        if !base.kind.is_whole() {
-            let found = format!("an adapter for {}, which is {}", base.name, told(&base.kind));
-            return Err(Fault::new(contender.place(), found)
-                .expected(
-                    "an adapter for a Hugging Face folder: adapters are merged into unquantised weights",
-                )
-                .next("Put the base model's Hugging Face folder into the models folder.")
-                .into());
-        }
         // Settings and digests first: they tell what is wrong before gigabytes are read.
-        let adapter = Adapter::read(&contender.folder)?;
-        if let Some(expected) = &Card::read(&contender.folder)?.base_digest {
-            adapter.check_base(expected, &base.folder, &base.name)?;
-        }
+        let adapter = adapter_of(contender, &base)?;
         let mut checkpoint = Self::load(&base.folder, &base.name, report, cancel)?;
         if Codec::in_folder(&contender.folder) {
             let own = Codec::read(&contender.folder, &checkpoint.shape.eos)?;
@@ -105,6 +93,26 @@ impl Checkpoint {
             self.shape.tied = false;
         }
     }
+}
+
+/// The settings of an adapter, held against the base it is for.
+///
+/// # Errors
+/// A [`Fault`] for a base that adapters do not go onto, settings that juxta does not do, or another base than it was
+/// trained on.
+pub(super) fn adapter_of(contender: &Contender, base: &Contender) -> Result<Adapter> {
+    if !base.kind.is_whole() {
+        let found = format!("an adapter for {}, which is {}", base.name, told(&base.kind));
+        return Err(Fault::new(contender.place(), found)
+            .expected("an adapter for a Hugging Face folder: adapters are merged into unquantised weights")
+            .next("Put the base model's Hugging Face folder into the models folder.")
+            .into());
+    }
+    let adapter = Adapter::read(&contender.folder)?;
+    if let Some(expected) = &Card::read(&contender.folder)?.base_digest {
+        adapter.check_base(expected, &base.folder, &base.name)?;
+    }
+    Ok(adapter)
 }
 
 /// The parts of a decoder: each tensor is taken out of `weights`, so that none is in memory twice.

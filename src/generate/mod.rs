@@ -1,8 +1,9 @@
 //! What answers: finds models, loads them, renders the chat template, samples, streams.
 //!
 //! The way in: [`Registry::discover`] → [`Contender`] → [`Model::load`] → [`Model::render`] →
-//! [`Model::generate`]. Runs decoders of the families in [`Family`] on the CPU with candle: Hugging Face folders in
-//! f32 (with PEFT adapters merged in), and GGUF files as they are quantised. Whatever the engines would get wrong
+//! [`Model::generate`]. Runs decoders of the families in [`Family`] on the CPU: Hugging Face folders as they are or quantised
+//! when they are loaded, PEFT adapters, and GGUF files as they are quantised. Juxta's own engine computes those whose make it
+//! has, a base's weights once for all that answer from them; candle the others. Whatever the engines would get wrong
 //! or ignore is refused by its name, before gigabytes are read. Answers that were recorded elsewhere are a contender
 //! too, and so is a model behind a server.
 //!
@@ -22,6 +23,7 @@ mod inspect;
 mod linked;
 mod model;
 mod network;
+mod own;
 mod recorded;
 mod registry;
 mod rope;
@@ -29,6 +31,7 @@ mod sampling;
 mod settings;
 mod shape;
 mod source;
+mod ways;
 mod weights;
 
 pub use answer::{Completion, Finish, Step};
@@ -46,4 +49,5 @@ pub use registry::{Contender, Kind, Registry};
 pub use rope::{Rope, Scaling};
 pub use sampling::{Draw, Mode, Penalty, Sampling};
 pub use shape::{Family, LARGEST_WINDOW, Shape, Windows};
+pub use ways::{Engine, Quant, Ways};
 pub use weights::Weights;

@@ -7,6 +7,7 @@ use super::network::Network;
 use super::recorded::Recorded;
 use super::registry::{Contender, Kind, Registry};
 use super::sampling::Sampling;
+use super::ways::Ways;
 use crate::fault::{Fault, Result};
 use crate::job::{Cancel, Report};
 use crate::prompt::Message;
@@ -47,10 +48,24 @@ impl Model {
     /// # Errors
     /// A [`Fault`] naming what is wrong in which file, or [`crate::fault::Error::Cancelled`].
     pub fn load(contender: &Contender, registry: &Registry, report: Report, cancel: &Cancel) -> Result<Self> {
+        Self::load_in(Ways::default(), contender, registry, report, cancel)
+    }
+
+    /// As [`Model::load`], computed in other ways than by default.
+    ///
+    /// # Errors
+    /// As [`Model::load`], and for a model that is not to be had in these ways.
+    pub fn load_in(
+        ways: Ways,
+        contender: &Contender,
+        registry: &Registry,
+        report: Report,
+        cancel: &Cancel,
+    ) -> Result<Self> {
         Ok(Self(match contender.kind {
             Kind::Recorded => Voice::Recorded(Recorded::read(contender)?),
             Kind::Endpoint { .. } => Voice::Remote(Box::new(Remote::load(contender, report, cancel)?)),
-            _ => Voice::Network(Box::new(Network::load(contender, registry, report, cancel)?)),
+            _ => Voice::Network(Box::new(Network::load(contender, registry, ways, report, cancel)?)),
         }))
     }
 

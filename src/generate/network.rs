@@ -1,20 +1,25 @@
 //! A network of weights and how it answers.
 //!
-//! Knows tokens, windows and when to stop; what is computed for a token is `decoder`'s.
+//! Knows tokens, windows and when to stop; what is computed for a token is juxta's own engine's (`own`) or, where that has
+//! not the model's make, candle's (`decoder`).
 
 use super::adapter;
 use super::answer::{Completion, Finish, Step};
 use super::card::Card;
 use super::checkpoint::{self, Checkpoint};
 use super::codec::Codec;
-use super::decoder::{Decoder, Parts, Session};
+use super::decoder::{self, Decoder, Parts};
 use super::gguf::{self, Quantised};
 use super::model::Facts;
+use super::own::{self, Base};
 use super::registry::{Contender, Kind, Registry};
 use super::sampling::{Sampler, Sampling};
+use super::shape::Shape;
+use super::ways::{self, Quant, Ways};
 use crate::fault::{Error, Fault, Result};
 use crate::job::{Cancel, Report};
 use crate::prompt::Message;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// Multiplications between two looks at the cancel token while a prompt is read: about a tenth of a second on two
@@ -25,10 +30,33 @@ const UNCANCELLED: u64 = 12_000_000_000;
 pub(super) struct Network {
     facts: Facts,
     codec: Codec,
-    decoder: Decoder,
+    engine: Engine,
     vocabulary: usize,
     /// Tokens of the prompt that are read at once.
     chunk: usize,
+}
+
+enum Engine {
+    Candle(Box<Decoder>),
+    /// Base weights that others may answer from too, and perhaps an adapter beside them.
+    Own {
+        base: Arc<Base>,
+        adapter: Option<Arc<juxta_engine::Adapter>>,
+    },
+}
+
+/// One answer's state.
+enum Session<'a> {
+    Candle(decoder::Session<'a>),
+    Own(own::Session<'a>),
+}
+
+/// What is known of a network before its weights are.
+struct Known {
+    digest: String,
+    base_digest: Option<String>,
+    codec: Codec,
+    window: Option<usize>,
 }
 
 impl Network {
@@ -39,68 +67,159 @@ impl Network {
     pub(super) fn load(
         contender: &Contender,
         registry: &Registry,
+        ways: Ways,
         report: Report,
         cancel: &Cancel,
     ) -> Result<Self> {
         if let (Kind::Gguf, Some(file)) = (&contender.kind, &contender.file) {
-            return Self::quantised(contender, file, report, cancel);
+            return Self::quantised(contender, file, ways, report, cancel);
         }
         let own = Card::read(&contender.folder)?.context_tokens;
-        let checkpoint = Checkpoint::of(contender, registry, report, cancel)?;
-        let digest = checkpoint.digest.clone();
-        let Kind::Adapter { .. } = contender.kind else {
-            return Self::dense(contender, checkpoint, own, digest, None);
+        let base = match contender.kind {
+            Kind::Adapter { .. } => Some(registry.base_of(contender)?),
+            _ => None,
         };
-        let window = match (own, Card::read(&registry.base_of(contender)?.folder)?.context_tokens) {
-            (Some(own), Some(base)) => Some(own.min(base)),
-            (own, base) => own.or(base),
+        let window = match (own, base.as_ref().map(|b| Card::read(&b.folder)).transpose()?) {
+            (own, None) => own,
+            (Some(own), Some(Card { context_tokens: Some(base), .. })) => Some(own.min(base)),
+            (own, Some(base)) => own.or(base.context_tokens),
         };
-        Self::dense(contender, checkpoint, window, adapter::digest(&contender.folder)?, Some(digest))
+        let whole = base.as_ref().unwrap_or(contender);
+        if whole.kind.is_whole() && Self::is_own(&Shape::read(&whole.folder)?, window, ways) {
+            let found = Self::shared(contender, base.as_ref(), window, ways, report, cancel)?;
+            if let Some(network) = found {
+                return Ok(network);
+            }
+        }
+        let Checkpoint { shape, weights, codec, digest } =
+            Checkpoint::of(contender, registry, report, cancel)?;
+        let (digest, base_digest) = match base {
+            Some(_) => (adapter::digest(&contender.folder)?, Some(digest)),
+            None => (digest, None),
+        };
+        let parameters = weights.parameters();
+        let parts = checkpoint::parts(shape, weights).map_err(|e| cannot_run(contender, e))?;
+        let known = Known { digest, base_digest, codec, window };
+        Self::new(contender, known, parts, ("f32", parameters), ways)
     }
 
-    fn dense(
+    fn is_own(shape: &Shape, window: Option<usize>, ways: Ways) -> bool {
+        let window = window.map_or(shape.window(), |w| w.min(shape.window()));
+        ways.engine == ways::Engine::Own && own::suits(shape, window)
+    }
+
+    /// On base weights that others may answer from too; `None` for an adapter that is not to be had beside its base.
+    fn shared(
         contender: &Contender,
-        checkpoint: Checkpoint,
+        base: Option<&Contender>,
         window: Option<usize>,
-        digest: String,
-        base_digest: Option<String>,
+        ways: Ways,
+        report: Report,
+        cancel: &Cancel,
+    ) -> Result<Option<Self>> {
+        let whole = base.unwrap_or(contender);
+        // Settings and digests first: they tell what is wrong before gigabytes are read.
+        let settings = base.map(|base| checkpoint::adapter_of(contender, base)).transpose()?;
+        if let Some(settings) = &settings
+            && settings.halves(&Shape::read(&whole.folder)?)?.is_none()
+        {
+            return Ok(None);
+        }
+        let (shared, mut codec) = own::shared(&whole.folder, &whole.name, ways.quant, report, cancel)?;
+        let mut adapter = None;
+        if let Some(settings) = &settings {
+            if Codec::in_folder(&contender.folder) {
+                let own = Codec::read(&contender.folder, &shared.shape.eos)?;
+                adapter::same_tokens(&own, &codec, &whole.name)?;
+                codec = own;
+            }
+            adapter = own::beside(settings, &shared)?;
+            if adapter.is_none() {
+                return Ok(None);
+            }
+        }
+        let known = match base {
+            Some(_) => {
+                let digest = adapter::digest(&contender.folder)?;
+                Known { digest, base_digest: Some(shared.digest.clone()), codec, window }
+            }
+            None => Known { digest: shared.digest.clone(), base_digest: None, codec, window },
+        };
+        let (shape, told) = (shared.shape.clone(), shared.engine());
+        let engine = Engine::Own { base: shared, adapter };
+        Ok(Some(Self::with(contender, known, &shape, told, engine, own::PIECE)))
+    }
+
+    fn quantised(
+        contender: &Contender,
+        file: &str,
+        ways: Ways,
+        report: Report,
+        cancel: &Cancel,
     ) -> Result<Self> {
-        let Checkpoint { shape, weights, codec, .. } = checkpoint;
-        let parameters = weights.parameters();
-        let own = shape.window();
-        let context_tokens = window.map_or(own, |w| w.min(own));
+        let Quantised { parts, codec, parameters, types } =
+            gguf::load(&contender.folder, file, &contender.name, ways, report, cancel)?;
+        let digest = contender.folder.digest(file)?;
+        let known = Known { digest, base_digest: None, codec, window: None };
+        Self::new(contender, known, parts, (&types, parameters), ways)
+    }
+
+    /// Weights that nobody else answers from.
+    fn new(
+        contender: &Contender,
+        known: Known,
+        parts: Parts,
+        (types, parameters): (&str, u64),
+        ways: Ways,
+    ) -> Result<Self> {
+        let shape = parts.shape.clone();
+        if Self::is_own(&shape, known.window, ways) && own::has_formats(&parts) {
+            let base = Base::new(parts, shape.clone(), known.digest.clone(), ways.quant);
+            let base = Arc::new(base.map_err(|e| cannot_run(contender, e))?);
+            let told = base.engine();
+            return Ok(Self::with(
+                contender,
+                known,
+                &shape,
+                told,
+                Engine::Own { base, adapter: None },
+                own::PIECE,
+            ));
+        }
+        if ways.quant != Quant::None && types == "f32" {
+            return Err(Fault::new(
+                contender.place(),
+                format!("a {} model with quant = {}", shape.family, ways.quant),
+            )
+            .expected("a llama, mistral, qwen2 or qwen3 model: juxta's own engine has no others to quantise")
+            .next("Ask it with quant = \"none\", or put a GGUF file of it into the models folder.")
+            .into());
+        }
+        let told = format!("candle {} {types}", shape.family);
+        let window = known.window.map_or(shape.window(), |w| w.min(shape.window()));
+        let decoder = Decoder::new(parts, window).map_err(|e| cannot_run(contender, e))?;
+        Ok(Self::with(contender, known, &shape, told, Engine::Candle(Box::new(decoder)), chunk(parameters)))
+    }
+
+    fn with(
+        contender: &Contender,
+        known: Known,
+        shape: &Shape,
+        told: String,
+        engine: Engine,
+        chunk: usize,
+    ) -> Self {
+        let Known { digest, base_digest, codec, window } = known;
         let facts = Facts {
             name: contender.name.clone(),
             digest,
             base_digest,
             template_digest: codec.template_digest().map(str::to_owned),
             architecture: shape.family.to_string(),
-            engine: format!("juxta {} f32", shape.family),
-            context_tokens,
+            engine: told,
+            context_tokens: window.map_or(shape.window(), |w| w.min(shape.window())),
         };
-        let parts = checkpoint::parts(shape, weights).map_err(|e| cannot_run(contender, e))?;
-        Self::new(contender, facts, codec, parts, parameters)
-    }
-
-    fn quantised(contender: &Contender, file: &str, report: Report, cancel: &Cancel) -> Result<Self> {
-        let Quantised { parts, codec, parameters, types } =
-            gguf::load(&contender.folder, file, &contender.name, report, cancel)?;
-        let facts = Facts {
-            name: contender.name.clone(),
-            digest: contender.folder.digest(file)?,
-            base_digest: None,
-            template_digest: codec.template_digest().map(str::to_owned),
-            architecture: parts.shape.family.to_string(),
-            engine: format!("juxta {} {types}", parts.shape.family),
-            context_tokens: parts.shape.window(),
-        };
-        Self::new(contender, facts, codec, parts, parameters)
-    }
-
-    fn new(contender: &Contender, facts: Facts, codec: Codec, parts: Parts, parameters: u64) -> Result<Self> {
-        let vocabulary = parts.shape.vocabulary;
-        let decoder = Decoder::new(parts, facts.context_tokens).map_err(|e| cannot_run(contender, e))?;
-        Ok(Self { facts, codec, decoder, vocabulary, chunk: chunk(parameters) })
+        Self { facts, codec, engine, vocabulary: shape.vocabulary, chunk }
     }
 
     /// What must be known of it to have its answers again.
@@ -148,16 +267,21 @@ impl Network {
         let mut answer = Answer::default();
         let mut stream = self.codec.stream();
         let mut sampler = Sampler::new(sampling);
-        let mut session = self.decoder.session();
+        let mut session = self.session(&ids, sampling.max_tokens);
         let read = |read, on: &mut dyn FnMut(Step)| on(Step::Reading { read, prompt_tokens: ids.len() });
         read(0, on);
+        let mut at = session.known();
+        if at > 0 {
+            read(at, on);
+        }
         let mut logits = None;
-        for (n, chunk) in ids.chunks(self.chunk).enumerate() {
+        for chunk in ids[at..].chunks(self.chunk) {
             if cancel.is_cancelled() {
                 break;
             }
-            logits = Some(self.forward(&mut session, chunk, n * self.chunk)?);
-            read(n * self.chunk + chunk.len(), on);
+            logits = self.forward(&mut session, chunk, (at, ids.len()), cancel)?;
+            at += chunk.len();
+            read(at, on);
         }
         let finish = loop {
             if cancel.is_cancelled() {
@@ -182,7 +306,7 @@ impl Network {
                 break Finish::Length;
             }
             if answer.tokens < sampling.max_tokens && !cancel.is_cancelled() {
-                logits = Some(self.forward(&mut session, &[token], position)?);
+                logits = self.forward(&mut session, &[token], (position, position + 1), cancel)?;
             }
         };
         if let Some(piece) = stream.finish()? {
@@ -198,12 +322,23 @@ impl Network {
     /// fails.
     pub(super) fn logits(&self, tokens: &[u32]) -> Result<Vec<f32>> {
         self.check_prompt(tokens)?;
-        let mut session = self.decoder.session();
-        let mut logits = Vec::new();
-        for (n, chunk) in tokens.chunks(self.chunk).enumerate() {
-            logits = self.forward(&mut session, chunk, n * self.chunk)?;
+        let mut session = self.session(tokens, 0);
+        let (mut logits, mut at) = (None, session.known());
+        for chunk in tokens[at..].chunks(self.chunk) {
+            logits = self.forward(&mut session, chunk, (at, tokens.len()), &Cancel::new())?;
+            at += chunk.len();
         }
-        Ok(logits)
+        logits.ok_or_else(|| self.failed("no logits"))
+    }
+
+    fn session(&self, prompt: &[u32], more: usize) -> Session<'_> {
+        match &self.engine {
+            Engine::Candle(decoder) => Session::Candle(decoder.session()),
+            Engine::Own { base, adapter } => {
+                let wanted = (prompt, more, self.facts.context_tokens);
+                Session::Own(own::Session::new(base, adapter.as_ref(), wanted))
+            }
+        }
     }
 
     fn check_prompt(&self, ids: &[u32]) -> Result<()> {
@@ -221,8 +356,20 @@ impl Network {
         Ok(())
     }
 
-    fn forward(&self, session: &mut Session, tokens: &[u32], position: usize) -> Result<Vec<f32>> {
-        session.forward(tokens, position).map_err(|e| self.failed(e))
+    /// Reads `tokens`, the first of which stands at `at`: the logits behind them, if they reach `to`. `None` if the work
+    /// was cancelled meanwhile.
+    fn forward(
+        &self,
+        session: &mut Session,
+        tokens: &[u32],
+        (at, to): (usize, usize),
+        cancel: &Cancel,
+    ) -> Result<Option<Vec<f32>>> {
+        match session {
+            Session::Candle(session) => session.forward(tokens, at).map(Some),
+            Session::Own(session) => session.forward(tokens, at + tokens.len() == to, cancel),
+        }
+        .map_err(|e| self.failed(e))
     }
 
     fn failed(&self, what: impl std::fmt::Display) -> Error {
@@ -230,6 +377,16 @@ impl Network {
             .expected("an answer")
             .next("Check the model's files (copy them again), or choose another model.")
             .into()
+    }
+}
+
+impl Session<'_> {
+    /// Tokens of the prompt that need not be read.
+    fn known(&self) -> usize {
+        match self {
+            Self::Candle(_) => 0,
+            Self::Own(session) => session.known(),
+        }
     }
 }
 
@@ -286,10 +443,10 @@ mod tests {
     use crate::job::SILENT;
     use std::path::Path;
 
-    fn in_pieces(path: &Path, tokens: &[u32]) {
+    fn in_pieces(path: &Path, tokens: &[u32], ways: Ways) {
         let registry = Registry::default();
         let contender = registry.find(&path.to_string_lossy()).expect("a model");
-        let mut model = Network::load(&contender, &registry, SILENT, &Cancel::new()).expect("loads");
+        let mut model = Network::load(&contender, &registry, ways, SILENT, &Cancel::new()).expect("loads");
         let whole = model.logits(tokens).expect("logits");
         for chunk in [1, 3, 7] {
             model.chunk = chunk;
@@ -302,7 +459,13 @@ mod tests {
     #[test]
     fn a_prompt_read_in_pieces_is_the_same_prompt() {
         let tokens: Vec<u32> = (3..23).collect();
-        in_pieces(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/models/grouped"), &tokens);
+        in_pieces(
+            &Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/models/grouped"),
+            &tokens,
+            Ways::default(),
+        );
+        let ways = Ways { engine: ways::Engine::Candle, ..Ways::default() };
+        in_pieces(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/models/grouped"), &tokens, ways);
     }
 
     #[test]
@@ -313,7 +476,7 @@ mod tests {
         if !path.exists() {
             return println!("skipped: there is no {}", path.display());
         }
-        in_pieces(&path, &(300..320).collect::<Vec<u32>>());
+        in_pieces(&path, &(300..320).collect::<Vec<u32>>(), Ways::default());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! How many threads the mathematics gets.
 
 use crate::fault::{Fault, Result};
+use std::sync::OnceLock;
 
 /// The variable that candle and rayon read.
 pub const VARIABLE: &str = "RAYON_NUM_THREADS";
@@ -8,6 +9,22 @@ pub const VARIABLE: &str = "RAYON_NUM_THREADS";
 /// The threads this machine gives to this process (processors, less what affinity and control groups take).
 pub fn count() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// The threads for work that all share at once, however many pieces of work are under way: what a person has fixed with
+/// [`VARIABLE`], else [`count`].
+pub fn all() -> usize {
+    match ASKED.get() {
+        Some(asked) => asked.unwrap_or_else(count),
+        None => asked().unwrap_or_else(count),
+    }
+}
+
+/// What a person had fixed when [`settle`] was called.
+static ASKED: OnceLock<Option<usize>> = OnceLock::new();
+
+fn asked() -> Option<usize> {
+    std::env::var(VARIABLE).ok()?.parse().ok().filter(|n| *n > 0)
 }
 
 /// Does `work` with all of its mathematics on one thread of its own, so that several such pieces of work, one a
@@ -32,6 +49,7 @@ pub fn alone(work: impl FnOnce() + Send) -> Result<()> {
 /// Call it first thing in `main`, before any other thread exists.
 #[allow(unsafe_code)]
 pub fn settle(threads: usize) {
+    ASKED.get_or_init(asked);
     if std::env::var_os(VARIABLE).is_none() {
         // SAFETY: changing the environment is only unsound while another thread reads it. `main` calls this
         // before it starts any thread, and nothing else in juxta changes the environment.

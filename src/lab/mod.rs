@@ -15,10 +15,10 @@ pub use study::{Failed, Generated, Generating, Planning, WatchGenerating};
 pub use tune::{Ended, Grid, Tuned, Tuning, Turn, Watch, WatchGrid, name as tuned_name};
 
 use crate::compare::{self, Event, Models, Pair, Request, Side, Trial};
-use crate::config::{Paths, SamplingSettings, Settings};
+use crate::config::{self, Paths, SamplingSettings, Settings};
 use crate::corpus::{Catalog, Entry, PassageLength};
 use crate::fault::{Fault, Result};
-use crate::generate::{Contender, Mode, Penalty, Sampling};
+use crate::generate::{Contender, Mode, Penalty, Quant, Sampling, Ways};
 use crate::job::{Cancel, Report};
 use crate::retrieve::{self, Index};
 use crate::study::Trials;
@@ -55,6 +55,8 @@ pub struct Asking {
     pub k: usize,
     /// How the answers are drawn.
     pub sampling: Sampling,
+    /// Whether B answers after A.
+    pub apart: bool,
 }
 
 impl Lab {
@@ -69,6 +71,7 @@ impl Lab {
         let settings = Settings::load(&paths)?;
         let catalog = Catalog::discover(Some(&paths.corpora()));
         let models = Models::discover(Some(&paths.models()));
+        models.set_ways(ways(&settings.engine));
         let trials = Trials::below(paths.trials());
         Ok(Self { paths, settings, catalog, models, trials })
     }
@@ -135,6 +138,7 @@ impl Lab {
             k: asking.k,
             pair: asking.pair.clone(),
             sampling: asking.sampling.clone(),
+            apart: asking.apart,
         };
         let trial = compare::run(&request, index, &self.models, events, cancel)?;
         self.trials.save(&trial)?;
@@ -175,6 +179,15 @@ pub fn question(typed: &str) -> Result<&str> {
         .expected(format!("a question of 1 to {LONGEST_QUESTION} bytes"))
         .next(next)
         .into())
+}
+
+/// How settings have models computed.
+pub fn ways(settings: &config::Engine) -> Ways {
+    let quant = match settings.quant {
+        config::Quant::None => Quant::None,
+        config::Quant::Q8_0 => Quant::Q8_0,
+    };
+    Ways { quant, ..Ways::default() }
 }
 
 /// The sampling that settings describe.

@@ -258,7 +258,8 @@ impl Lab {
         }
         for name in plan.contenders() {
             let contender = self.models.registry().find(name)?;
-            sources.contenders.insert(name.to_owned(), identity(&contender, &self.models.registry())?);
+            let now = self.models.ways().mark(identity(&contender, &self.models.registry())?);
+            sources.contenders.insert(name.to_owned(), now);
             // One model at a time: the smallest window decides for all.
             let model = self.models.get(&contender, report, cancel)?;
             for question in &mut questions {
@@ -378,7 +379,7 @@ impl Lab {
     /// A contender, found to be the model that the study was frozen with.
     fn unchanged(&self, study: &Study, name: &str) -> Result<Contender> {
         let contender = self.models.registry().find(name)?;
-        let now = identity(&contender, &self.models.registry())?;
+        let now = self.models.ways().mark(identity(&contender, &self.models.registry())?);
         match study.frozen()?.contenders.get(name) {
             Some(then) if *then != now => Err(Fault::new(contender.place(), "another model than before")
                 .expected(format!(

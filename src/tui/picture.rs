@@ -5,6 +5,7 @@ use super::runtime;
 use super::theme::Theme;
 use super::view;
 use crate::compare::Pair;
+use crate::config::Turns;
 use crate::fault::{Fault, Result};
 use crate::job::{Cancel, SILENT};
 use crate::lab::{self, Asking, Lab};
@@ -65,6 +66,7 @@ pub fn run(data_dir: Option<&Path>, args: &Args) -> Result<()> {
         corpus,
         k: lab.settings.retrieval.k,
         sampling: lab::sampling(&lab.settings.sampling)?,
+        apart: lab.settings.engine.pair == Turns::Apart,
     };
     let events = Mutex::new(Vec::new());
     let trial = lab.ask(

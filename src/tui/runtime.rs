@@ -8,6 +8,7 @@ use super::screen::Screen;
 use super::theme::Theme;
 use super::view;
 use crate::compare::Pair;
+use crate::config::Turns;
 use crate::config::{Colour, Settings};
 use crate::corpus::{Entry, Split};
 use crate::fault::{Error, Fault};
@@ -215,6 +216,7 @@ impl Runtime {
                         pair: ask.pair,
                         k: ask.k,
                         sampling,
+                        apart: self.lab.settings.engine.pair == Turns::Apart,
                     });
                     self.run_trial(move |lab, index, events, cancel| lab.ask(&asking?, index, events, cancel))
                 }

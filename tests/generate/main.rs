@@ -7,6 +7,7 @@ mod faults;
 mod fuzz;
 mod gguf;
 mod logits;
+mod own;
 mod reader;
 mod support;
 mod templates;

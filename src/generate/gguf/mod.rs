@@ -14,8 +14,10 @@ mod write;
 use super::codec::Codec;
 use super::decoder::{Embedding, Layer, Linear, Parts, Weight};
 use super::inspect::check_memory;
+use super::own;
 use super::shape::Shape;
 use super::source::Source;
+use super::ways::{Engine, Ways};
 use crate::fault::{Fault, Result};
 use crate::folder::Folder;
 use crate::job::{Cancel, Progress, Report};
@@ -84,6 +86,7 @@ pub(super) fn load(
     folder: &Folder,
     file: &str,
     name: &str,
+    ways: Ways,
     report: Report,
     cancel: &Cancel,
 ) -> Result<Quantised> {
@@ -92,7 +95,10 @@ pub(super) fn load(
     let Described { shape, codec, parameters, types, bytes } = described;
     check_memory(&source.place, bytes)?;
     let place = source.place.clone();
-    let widened = parameters <= MOST_WIDENED;
+    let widened = match ways.engine {
+        Engine::Own => widened(parameters, &shape, &content),
+        Engine::Candle => parameters <= MOST_WIDENED,
+    };
     let slow = content.tensor_infos.values().any(|t| SLOW.contains(&t.ggml_dtype));
     let types = if widened && slow { format!("{types} widened to f32") } else { types };
     let mut tensors =
@@ -122,7 +128,7 @@ impl Opened {
         };
         let codec = words::codec(&content, folder, &source.place)?;
         let parameters: u64 = content.tensor_infos.values().map(|t| t.shape.elem_count() as u64).sum();
-        let widened = parameters <= MOST_WIDENED;
+        let widened = widened(parameters, &shape, &content);
         let bytes =
             content.tensor_infos.values().map(|t| bytes_in_memory(t.ggml_dtype, t.shape.dims(), widened));
         let described = Described { shape, codec, parameters, types: most_of(&content), bytes: bytes.sum() };
@@ -140,6 +146,12 @@ fn factors(content: &Content, source: &mut Source, name: &str) -> Result<Vec<f32
             .next("Copy or download the file again.")
             .into()
     })
+}
+
+/// Whether numbers that candle is slow with are widened: not for juxta's own engine, where that has all of the file's.
+fn widened(parameters: u64, shape: &Shape, content: &Content) -> bool {
+    let has = content.tensor_infos.values().all(|t| t.shape.rank() < 2 || own::has(t.ggml_dtype));
+    parameters <= MOST_WIDENED && !(has && own::suits(shape, shape.window()))
 }
 
 /// Bytes that a tensor takes in memory: numbers without blocks are widened to f32, slow ones where `widened` says so, and

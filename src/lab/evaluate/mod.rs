@@ -189,7 +189,7 @@ impl Lab {
         let identities = wanted
             .models
             .iter()
-            .map(|contender| generate::identity(contender, &registry))
+            .map(|contender| Ok(self.models.ways().mark(generate::identity(contender, &registry)?)))
             .collect::<Result<Vec<_>>>()?;
         apart(wanted.models.iter().zip(&identities).map(|(c, i)| (c.name.as_str(), i.as_str())), "model")?;
         let (folder, mut remarks) = (self.paths.evaluations(), Vec::new());

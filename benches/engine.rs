@@ -1,0 +1,169 @@
+//! How fast juxta's own engine reads and answers, with weights that are drawn: what it costs hangs on their shape alone.
+//!
+//! `cargo bench --bench engine -- [SHAPE] [FORMAT] [THREADS] [--json]`: SHAPE is `smollm2-135m` (the default), `smollm2-360m`,
+//! `qwen2.5-0.5b`, `reader`, or vocabulary,hidden,feed-forward,layers,heads,key-heads,head; FORMAT `q8_0`, `bf16`, `f16` or
+//! `f32`. Answers are of 64 tokens behind a prompt of 128; two answers are those of a base and of a rank-16 adapter of all its
+//! linear layers, in lock-step. `tests/reference/llama_cpp_speed.py` runs it beside llama.cpp.
+#![allow(clippy::print_stdout)]
+
+use juxta_engine::{
+    Adapter, Delta, Deltas, Format, Kernel, Layer, Matrix, Network, Pool, Reading, Row, Shape,
+};
+use std::sync::Arc;
+use std::time::Instant;
+
+const PROMPT: usize = 512;
+const BEFORE: usize = 128;
+const ANSWER: usize = 64;
+const RANK: usize = 16;
+const REPEATS: usize = 3;
+const PIECE: usize = 64;
+
+struct Drawn(u64);
+
+impl Drawn {
+    fn some(&mut self, n: usize, by: f32) -> Vec<f32> {
+        let mut next = || {
+            self.0 ^= self.0 << 13;
+            self.0 ^= self.0 >> 7;
+            self.0 ^= self.0 << 17;
+            ((self.0 >> 40) as f32 / (1u64 << 24) as f32 * 2.0 - 1.0) * by
+        };
+        (0..n).map(|_| next()).collect()
+    }
+}
+
+/// Vocabulary, hidden, feed-forward, layers, heads, key heads, head.
+fn sizes(named: &str) -> [usize; 7] {
+    match named {
+        "smollm2-135m" => [49_152, 576, 1_536, 30, 9, 3, 64],
+        "smollm2-360m" => [49_152, 960, 2_560, 32, 15, 5, 64],
+        "qwen2.5-0.5b" => [151_936, 896, 4_864, 24, 14, 2, 64],
+        "reader" => [8_192, 256, 768, 8, 4, 2, 64],
+        other => {
+            let numbers: Vec<usize> = other.split(',').filter_map(|n| n.trim().parse().ok()).collect();
+            numbers.try_into().expect("seven numbers, or a shape by its name")
+        }
+    }
+}
+
+fn made(
+    [vocabulary, hidden, feed_forward, layers, heads, key_heads, head]: [usize; 7],
+    format: Format,
+) -> (Network, Arc<Adapter>) {
+    let mut drawn = Drawn(0x9e37_79b9_7f4a_7c15);
+    let (wide, keys) = (heads * head, key_heads * head);
+    let shape = Shape {
+        vocabulary,
+        hidden,
+        feed_forward,
+        heads,
+        key_heads,
+        head,
+        epsilon: 1e-5,
+        scale: 1.0 / (head as f32).sqrt(),
+        frequencies: (0..head / 2).map(|i| 10_000f32.powf(-2.0 * i as f32 / head as f32)).collect(),
+        beside: false,
+    };
+    let mut matrix = |rows: usize, inner: usize| {
+        Matrix::pack(&drawn.some(rows * inner, 1.0 / (inner as f32).sqrt()), rows, inner, format)
+    };
+    let parts = (0..layers).map(|_| Layer {
+        input_norm: vec![1.0; hidden],
+        queries: matrix(wide, hidden).into(),
+        keys: matrix(keys, hidden).into(),
+        values: matrix(keys, hidden).into(),
+        head_norms: None,
+        output: matrix(hidden, wide).into(),
+        feed_norm: vec![1.0; hidden],
+        gate: matrix(feed_forward, hidden).into(),
+        up: matrix(feed_forward, hidden).into(),
+        down: matrix(hidden, feed_forward).into(),
+    });
+    let parts = parts.collect();
+    let embedding = Arc::new(matrix(vocabulary, hidden));
+    let network =
+        Network::new(shape, Arc::clone(&embedding), parts, vec![1.0; hidden], embedding).expect("fits");
+    let mut delta = |rows: usize, inner: usize| {
+        let (a, b) = (drawn.some(RANK * inner, 0.02), drawn.some(rows * RANK, 0.02));
+        Some(Delta::new(&a, &b, RANK, 1.0, format == Format::Q8))
+    };
+    let deltas = (0..layers).map(|_| Deltas {
+        queries: delta(wide, hidden),
+        keys: delta(keys, hidden),
+        values: delta(keys, hidden),
+        output: delta(hidden, wide),
+        gate: delta(feed_forward, hidden),
+        up: delta(feed_forward, hidden),
+        down: delta(hidden, feed_forward),
+    });
+    let adapter = Adapter::new(deltas.collect(), &network).expect("fits");
+    (network, Arc::new(adapter))
+}
+
+struct Bench {
+    network: Network,
+    adapter: Arc<Adapter>,
+    pool: Pool,
+    kernel: Kernel,
+}
+
+impl Bench {
+    fn rows(&self, n: usize) -> Vec<Row> {
+        let of = |n: usize| (n == 1).then(|| Arc::clone(&self.adapter));
+        (0..n).map(|n| Row::new(&self.network, of(n), PROMPT + ANSWER)).collect()
+    }
+
+    fn read(&self, rows: &mut [Row], tokens: &[u32], answers: bool) {
+        let mut readings: Vec<Reading> =
+            rows.iter_mut().map(|row| Reading { row, tokens, answers }).collect();
+        self.network.pass(&self.pool, self.kernel, &mut readings, &|| true);
+    }
+
+    /// Tokens of prompts a second, and tokens of answers, of so many rows at once.
+    fn rates(&self, n: usize) -> [f64; 2] {
+        let tokens: Vec<u32> = (0..PROMPT as u32).map(|i| i * 31 % 8_000).collect();
+        let mut rows = self.rows(n);
+        let start = Instant::now();
+        for piece in tokens.chunks(PIECE) {
+            self.read(&mut rows, piece, false);
+        }
+        let prefill = (n * PROMPT) as f64 / start.elapsed().as_secs_f64();
+        rows.iter_mut().for_each(|row| row.keep(BEFORE));
+        let start = Instant::now();
+        for token in 0..ANSWER as u32 {
+            self.read(&mut rows, &[token + 5], true);
+        }
+        [prefill, (n * ANSWER) as f64 / start.elapsed().as_secs_f64()]
+    }
+}
+
+fn main() {
+    // Cargo passes --bench.
+    let args: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
+    let json = args.iter().any(|a| a == "--json");
+    let words: Vec<&String> = args.iter().filter(|a| !a.starts_with("--")).collect();
+    let shape = words.first().map_or("smollm2-135m", |s| s.as_str());
+    let named = words.get(1).map_or("q8_0", |s| s.as_str());
+    let format = Format::ALL.into_iter().find(|f| f.name() == named).expect("q8_0, bf16, f16 or f32");
+    let threads = words.get(2).and_then(|n| n.parse().ok()).unwrap_or_else(juxta::job::threads::count);
+    let (network, adapter) = made(sizes(shape), format);
+    let bench = Bench { network, adapter, pool: Pool::new(threads), kernel: Kernel::best() };
+    let (mb, kernel) = (bench.network.bytes() / 1_000_000, bench.kernel.name());
+    if !json {
+        println!("{shape} {named}, {mb} MB, {threads} threads, {kernel}; tokens/s");
+    }
+    for _ in 0..REPEATS {
+        let ([prefill, one], [prefill_two, two]) = (bench.rates(1), bench.rates(2));
+        match json {
+            true => println!(
+                "{{\"one\": {one:.1}, \"two\": {two:.1}, \"prefill\": {prefill:.1}, \"prefill_two\": {prefill_two:.1}}}"
+            ),
+            false => println!(
+                "one answer {one:.0}; base and adapter together {two:.0} ({:.2} times); prompt of {PROMPT} {prefill:.0}, two \
+                 {prefill_two:.0}",
+                two / one
+            ),
+        }
+    }
+}

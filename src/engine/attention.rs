@@ -1,0 +1,83 @@
+//! Attention of some tokens over the keys and values of their rows.
+//!
+//! Keys and values lie as the kernels take matrices, so scores and mixtures are products like any other; the queries of a
+//! group, which share keys, are vectors of one product.
+
+use crate::kernels::{Kernel, Part, TILE, Tiles, Vectors};
+use crate::network::Shape;
+use crate::row::Cache;
+use std::ops::Range;
+
+/// Tokens of one row that stand beside each other in a pass.
+pub(crate) struct Stretch<'a> {
+    pub(crate) cache: &'a Cache,
+    pub(crate) capacity: usize,
+    /// Which tokens of the pass.
+    pub(crate) tokens: Range<usize>,
+    /// Where in the row the first of them stands.
+    pub(crate) position: usize,
+}
+
+/// Tokens whose queries are multiplied at once: a multiple of what the kernels take together would be no better, since
+/// each brings the queries of a whole group.
+pub(crate) const TOGETHER: usize = 16;
+
+/// Fills a part of what the heads give, `[tokens, heads · head]`, from the queries of the same shape, turned and scaled.
+/// The part's columns are those of one head of keys or several.
+pub(crate) fn attend(kernel: Kernel, shape: &Shape, stretches: &[Stretch], queries: &[f32], part: &mut Part) {
+    let (rows, columns) = (part.rows(), part.columns());
+    let group = shape.heads / shape.key_heads;
+    let wide = group * shape.head;
+    for key_head in columns.start / wide..columns.end / wide {
+        for stretch in stretches {
+            let tokens = stretch.tokens.start.max(rows.start)..stretch.tokens.end.min(rows.end);
+            if !tokens.is_empty() {
+                attend_one(kernel, shape, stretch, key_head, tokens, queries, part);
+            }
+        }
+    }
+}
+
+fn attend_one(
+    kernel: Kernel,
+    shape: &Shape,
+    stretch: &Stretch,
+    key_head: usize,
+    tokens: Range<usize>,
+    queries: &[f32],
+    part: &mut Part,
+) {
+    let (head, group, capacity) = (shape.head, shape.heads / shape.key_heads, stretch.capacity);
+    let (width, wide) = (shape.heads * head, head.next_multiple_of(TILE));
+    let position = |token: usize| stretch.position + token - stretch.tokens.start;
+    let n = tokens.len() * group;
+    // Queries of the group, token by token.
+    let of_head: Vec<f32> = tokens
+        .clone()
+        .flat_map(|t| &queries[t * width + key_head * group * head..][..group * head])
+        .copied()
+        .collect();
+    let past = position(tokens.end - 1) + 1;
+    let padded = past.next_multiple_of(TILE);
+    let mut scores = vec![0.0; n * padded];
+    let keys = &stretch.cache.keys[key_head * capacity * head..][..padded * head];
+    let x = Vectors { floats: &of_head, quants: None, n, inner: head };
+    kernel.multiply(Tiles::F32(keys), &x, &mut scores);
+    for (i, scores) in scores.chunks_exact_mut(padded).enumerate() {
+        // Nobody looks ahead: what stands there gets no share.
+        let (seen, ahead) = scores.split_at_mut(position(tokens.start + i / group) + 1);
+        kernel.softmax(seen);
+        ahead.fill(0.0);
+    }
+    let values = &stretch.cache.values[key_head * capacity * wide..][..capacity * wide];
+    let mut mixed = vec![0.0; n * wide];
+    let x = Vectors { floats: &scores, quants: None, n, inner: padded };
+    kernel.multiply(Tiles::Apart(values, capacity * TILE), &x, &mut mixed);
+    let start = part.columns().start;
+    for (token, mixed) in tokens.zip(mixed.chunks_exact(group * wide)) {
+        let out = &mut part.row(token)[key_head * group * head - start..][..group * head];
+        for (out, mixed) in out.chunks_exact_mut(head).zip(mixed.chunks_exact(wide)) {
+            out.copy_from_slice(&mixed[..head]);
+        }
+    }
+}

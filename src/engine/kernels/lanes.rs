@@ -1,0 +1,118 @@
+//! Loops over eight lanes in plain Rust, which the compiler turns into vectors of whatever width it is asked for: used as
+//! they are, and once more by `avx2`. The order of every sum is written out, so both give the same.
+
+use super::BLOCK;
+
+const LANES: usize = 8;
+
+/// Lane `l` has what `of` makes of every eighth number from `l` on.
+#[inline(always)]
+fn folded(x: &[f32], start: f32, of: impl Fn(f32, f32) -> f32) -> f32 {
+    let mut lanes = [start; LANES];
+    let whole = x.chunks_exact(LANES);
+    let rest = whole.remainder();
+    for chunk in whole {
+        for l in 0..LANES {
+            lanes[l] = of(lanes[l], chunk[l]);
+        }
+    }
+    for (l, x) in rest.iter().enumerate() {
+        lanes[l] = of(lanes[l], *x);
+    }
+    [4, 2, 1].into_iter().for_each(|half| {
+        for l in 0..half {
+            lanes[l] = of(lanes[l], lanes[l + half]);
+        }
+    });
+    lanes[0]
+}
+
+/// eˣ to within 2 units in the last place for x from −87 to 88, nought or the largest beyond. After Cody and Waite: x is
+/// split into n·ln 2 + r, and eʳ is a polynomial (its coefficients are Cephes' `expf`).
+#[inline(always)]
+pub(super) fn exp(x: f32) -> f32 {
+    const ROUND: f32 = 12_582_912.0; // 1.5 · 2²³: what is added to it is rounded to a whole number.
+    let within = if x > -87.0 { x } else { -87.0 };
+    let within = if within < 88.0 { within } else { 88.0 };
+    let n = within * std::f32::consts::LOG2_E + ROUND - ROUND;
+    let r = within - n * 0.693_359_4 + n * 2.121_944_4e-4;
+    let mut p = 1.987_569_1e-4;
+    for c in [1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 0.166_666_66, 0.5] {
+        p = p * r + c;
+    }
+    let power = f32::from_bits(((n as i32 + 127) as u32) << 23);
+    let e = (p * r * r + r + 1.0) * power;
+    // What is no number stays none.
+    if x.is_nan() {
+        x
+    } else if x < -87.0 {
+        0.0
+    } else {
+        e
+    }
+}
+
+#[inline(always)]
+pub(super) fn softmax(scores: &mut [f32]) {
+    let top = folded(scores, f32::NEG_INFINITY, |a, b| if b > a { b } else { a });
+    for s in scores.iter_mut() {
+        *s = exp(*s - top);
+    }
+    let sum = folded(scores, 0.0, |a, b| a + b);
+    let share = 1.0 / sum;
+    for s in scores.iter_mut() {
+        *s *= share;
+    }
+}
+
+#[inline(always)]
+pub(super) fn gated(gate: &mut [f32], up: &[f32]) {
+    for (gate, up) in gate.iter_mut().zip(up) {
+        *gate = *gate / (1.0 + exp(-*gate)) * up;
+    }
+}
+
+#[inline(always)]
+pub(super) fn norm(x: &[f32], weight: &[f32], epsilon: f32, out: &mut [f32]) {
+    let squares = {
+        let mut lanes = [0.0f32; LANES];
+        let whole = x.chunks_exact(LANES);
+        for (l, x) in whole.remainder().iter().enumerate() {
+            lanes[l] = x * x;
+        }
+        for chunk in whole {
+            for l in 0..LANES {
+                lanes[l] += chunk[l] * chunk[l];
+            }
+        }
+        folded(&lanes, 0.0, |a, b| a + b)
+    };
+    let root = (squares / x.len() as f32 + epsilon).sqrt();
+    let share = 1.0 / root;
+    for ((out, x), w) in out.iter_mut().zip(x).zip(weight) {
+        *out = *x * share * w;
+    }
+}
+
+#[inline(always)]
+pub(super) fn quantise(floats: &[f32], numbers: &mut [i16], scales: &mut [f32], sums: &mut [f32]) {
+    let blocks = floats.chunks_exact(BLOCK).zip(numbers.chunks_exact_mut(BLOCK));
+    for ((floats, numbers), (scale, sum)) in blocks.zip(scales.iter_mut().zip(sums)) {
+        let top = folded(floats, 0.0, |a, b| {
+            let b = b.abs();
+            if b > a { b } else { a }
+        });
+        // A sum that starts from nought times each number is nought, or none.
+        let sane = folded(floats, 0.0, |a, b| a + b * 0.0);
+        let by = if top > 0.0 { 32_767.0 / top } else { 0.0 };
+        // Of numbers so small that the quotient has no end, nothing is left.
+        let by = if by.is_finite() { by } else { 0.0 };
+        *scale = top / 32_767.0 + sane;
+        for (number, float) in numbers.iter_mut().zip(floats) {
+            const ROUND: f32 = 12_582_912.0;
+            let scaled = (float * by).clamp(-32_767.0, 32_767.0);
+            *number = (scaled + ROUND - ROUND) as i32 as i16;
+        }
+        *sum = numbers.iter().map(|n| i32::from(*n)).sum::<i32>() as f32 * *scale;
+    }
+}

@@ -1,0 +1,234 @@
+//! The loops that take the time, and the threads that share them: the room of juxta with `unsafe` in it.
+//!
+//! A matrix is cut into tiles of eight rows whose numbers lie interleaved, so that each lane of a vector is one row and
+//! nothing has to be summed across lanes. The sum of each output is formed in the order of the inner numbers and hangs on
+//! nothing else: an output is the same, bit for bit, whatever else is computed beside it, on however many threads. That is
+//! what lets two answers be read from one pass over the weights without either changing.
+//!
+//! Two ways, chosen at run time: AVX2 with FMA and F16C, and plain Rust. They differ in the last bits (FMA rounds once).
+//!
+//! Safety. Everything public here is a safe function over slices that checks all lengths before a pointer is made of one.
+//! Instructions beyond the baseline are reached only through a [`Kernel`] that [`Kernel::best`] has made after asking the
+//! processor. [`Pool`] lends a closure and disjoint parts of a slice to threads for the time of one call. Each block of
+//! `unsafe` says which of these it rests on. Tested against scalar loops on random and extreme numbers below, and the same
+//! tests under valgrind and the address sanitiser: `tests/reference/sanitised.sh`.
+//!
+//! Knows no models: rows, columns, numbers.
+#![allow(unsafe_code)]
+// Lanes and vectors are counted, several arrays at once.
+#![allow(clippy::needless_range_loop)]
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+mod lanes;
+mod plain;
+mod pool;
+#[cfg(test)]
+mod tests;
+
+pub use pool::{Part, Pool};
+
+/// Rows of one tile.
+pub const TILE: usize = 8;
+/// Inner numbers that share a scale in quantised formats.
+pub const BLOCK: usize = 32;
+
+/// One tile's numbers of one block in `Q8_0`: eight rows of 32 signed bytes with a scale each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(C)]
+pub struct Q8 {
+    /// Scales of the rows, as f16.
+    pub scales: [u16; TILE],
+    /// Byte `16 p + 2 r + i` is number `2 p + i` of row `r`: two of each row beside each other, as `vpmaddwd` wants them.
+    pub numbers: [i8; TILE * BLOCK],
+}
+
+/// One tile's numbers of one block in four bits: number = scale × nibble + least.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(C)]
+pub struct Q4 {
+    /// Scales of the rows, as f16.
+    pub scales: [u16; TILE],
+    /// What nought stands for in each row, as f16.
+    pub least: [u16; TILE],
+    /// Byte `16 p + 2 r + i` has number `2 p + i` of row `r` in its lower half, number `16 + 2 p + i` in its upper one.
+    pub numbers: [u8; TILE * BLOCK / 2],
+}
+
+/// Whole tiles of a matrix. All but the quantised ones hold, for each inner number, those of the eight rows beside each other.
+#[derive(Debug, Clone, Copy)]
+pub enum Tiles<'a> {
+    /// As they are.
+    F32(&'a [f32]),
+    /// As they are, each tile so many numbers after the one before: the room that a cache leaves for what comes.
+    Apart(&'a [f32], usize),
+    /// Bits of half precision.
+    F16(&'a [u16]),
+    /// The upper halves of f32.
+    Bf16(&'a [u16]),
+    /// Blocks of a tile one after the other.
+    Q8(&'a [Q8]),
+    /// Blocks of a tile one after the other.
+    Q4(&'a [Q4]),
+}
+
+impl Tiles<'_> {
+    /// How many tiles of `inner` numbers a row these are.
+    fn count(&self, inner: usize) -> usize {
+        let (len, of_one) = match self {
+            Self::F32(t) => (t.len(), inner * TILE),
+            Self::Apart(t, stride) => {
+                assert!(inner * TILE <= *stride, "tiles of {inner} every {stride}");
+                (t.len(), *stride)
+            }
+            Self::F16(t) | Self::Bf16(t) => (t.len(), inner * TILE),
+            Self::Q8(t) => (t.len(), inner / BLOCK),
+            Self::Q4(t) => (t.len(), inner / BLOCK),
+        };
+        assert!(of_one > 0 && len % of_one == 0, "{len} are no whole tiles of {inner}");
+        len / of_one
+    }
+}
+
+/// Vectors that a matrix is multiplied with, `[n, inner]`.
+#[derive(Debug, Clone, Copy)]
+pub struct Vectors<'a> {
+    /// Their numbers.
+    pub floats: &'a [f32],
+    /// The same, as [`Kernel::quantise`] makes them: for quantised tiles.
+    pub quants: Option<Quants<'a>>,
+    /// How many there are.
+    pub n: usize,
+    /// Numbers of one.
+    pub inner: usize,
+}
+
+/// Vectors in 16 bits: number = quant × scale of its block.
+#[derive(Debug, Clone, Copy)]
+pub struct Quants<'a> {
+    /// `[n, inner]`.
+    pub numbers: &'a [i16],
+    /// `[n, inner / 32]`.
+    pub scales: &'a [f32],
+    /// The sums of the blocks' numbers, `[n, inner / 32]`.
+    pub sums: &'a [f32],
+}
+
+/// The loops for this processor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kernel(Way);
+
+/// Private, so that nobody can claim instructions that are not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    Plain,
+}
+
+impl Kernel {
+    /// The fastest that this processor has.
+    pub fn best() -> Self {
+        #[cfg(target_arch = "x86_64")]
+        if !cfg!(miri)
+            && is_x86_feature_detected!("avx2")
+            && is_x86_feature_detected!("fma")
+            && is_x86_feature_detected!("f16c")
+        {
+            return Self(Way::Avx2);
+        }
+        Self(Way::Plain)
+    }
+
+    /// The one that runs anywhere.
+    pub fn plain() -> Self {
+        Self(Way::Plain)
+    }
+
+    /// What it is called in records.
+    pub fn name(self) -> &'static str {
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Way::Avx2 => "avx2",
+            Way::Plain => "portable",
+        }
+    }
+
+    /// `out[v, row] = Σ tiles[row, k] · x[v, k]` for each vector v and row of the tiles; `out` is `[n, rows]`.
+    ///
+    /// # Panics
+    /// If the lengths do not fit each other, or quantised tiles get vectors that are not.
+    pub fn multiply(self, tiles: Tiles, x: &Vectors, out: &mut [f32]) {
+        let count = tiles.count(x.inner);
+        assert_eq!(x.floats.len(), x.n * x.inner, "vectors");
+        assert_eq!(out.len(), x.n * count * TILE, "outputs");
+        if let Some(q) = &x.quants {
+            assert!(x.inner.is_multiple_of(BLOCK) && q.numbers.len() == x.floats.len(), "quantised vectors");
+            let blocks = x.n * (x.inner / BLOCK);
+            assert!(q.scales.len() == blocks && q.sums.len() == blocks, "scales");
+        }
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: the way exists only where `best` found the instructions; the lengths were checked just now.
+            Way::Avx2 => unsafe { avx2::multiply(tiles, count, x, out) },
+            Way::Plain => plain::multiply(tiles, count, x, out),
+        }
+    }
+
+    /// Vectors in 16 bits, block by block, and the blocks' sums: scale = largest magnitude / 32767. A block with numbers that are none gets a
+    /// scale that is none, so that what is computed from it is seen to be broken.
+    ///
+    /// # Panics
+    /// If the lengths do not fit each other.
+    pub fn quantise(self, floats: &[f32], numbers: &mut [i16], scales: &mut [f32], sums: &mut [f32]) {
+        let blocks = scales.len();
+        assert!(
+            floats.len() == numbers.len() && floats.len() == blocks * BLOCK && sums.len() == blocks,
+            "blocks"
+        );
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: the way exists only where `best` found the instructions; there are no pointers in it.
+            Way::Avx2 => unsafe { avx2::quantise(floats, numbers, scales, sums) },
+            Way::Plain => lanes::quantise(floats, numbers, scales, sums),
+        }
+    }
+
+    /// Softmax in place.
+    pub fn softmax(self, scores: &mut [f32]) {
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: as above.
+            Way::Avx2 => unsafe { avx2::softmax(scores) },
+            Way::Plain => lanes::softmax(scores),
+        }
+    }
+
+    /// `gate = gate · σ(gate) · up`.
+    ///
+    /// # Panics
+    /// If the lengths differ.
+    pub fn gated(self, gate: &mut [f32], up: &[f32]) {
+        assert_eq!(gate.len(), up.len());
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: as above.
+            Way::Avx2 => unsafe { avx2::gated(gate, up) },
+            Way::Plain => lanes::gated(gate, up),
+        }
+    }
+
+    /// `out = x / √(mean(x²) + ε) · weight` (Zhang and Sennrich 2019, arXiv 1910.07467).
+    ///
+    /// # Panics
+    /// If the lengths differ.
+    pub fn norm(self, x: &[f32], weight: &[f32], epsilon: f32, out: &mut [f32]) {
+        assert!(x.len() == weight.len() && x.len() == out.len());
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: as above.
+            Way::Avx2 => unsafe { avx2::norm(x, weight, epsilon, out) },
+            Way::Plain => lanes::norm(x, weight, epsilon, out),
+        }
+    }
+}

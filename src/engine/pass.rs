@@ -1,0 +1,403 @@
+//! One pass over the weights for tokens of several rows.
+
+use crate::adapter::{Delta, Deltas};
+use crate::attention::{Stretch, TOGETHER, attend};
+use crate::kernels::{BLOCK, Kernel, Part, Pool, Quants, TILE, Vectors};
+use crate::matrix::Matrix;
+use crate::network::{Layer, Linear, Network};
+use crate::row::Row;
+use std::ops::Range;
+
+/// What a pass reads of one row.
+#[derive(Debug)]
+pub struct Reading<'a> {
+    /// The row.
+    pub row: &'a mut Row,
+    /// Its next tokens.
+    pub tokens: &'a [u32],
+    /// Whether the logits behind the last of them are wanted.
+    pub answers: bool,
+}
+
+/// Tokens of one row in a pass.
+struct Run {
+    tokens: Range<usize>,
+    position: usize,
+}
+
+/// Vectors as products take them.
+#[derive(Default)]
+struct Input {
+    floats: Vec<f32>,
+    numbers: Vec<i16>,
+    scales: Vec<f32>,
+    sums: Vec<f32>,
+    n: usize,
+    inner: usize,
+}
+
+impl Input {
+    fn sized(&mut self, n: usize, inner: usize) -> &mut [f32] {
+        (self.n, self.inner) = (n, inner);
+        self.floats.resize(n * inner, 0.0);
+        &mut self.floats
+    }
+
+    /// Makes the 16 bits that quantised matrices want, if one of these is.
+    fn ready(&mut self, kernel: Kernel, of: &[&Matrix]) {
+        let quantised = of.iter().any(|matrix| matrix.format().is_quantised());
+        let n = if quantised { self.floats.len() } else { 0 };
+        self.numbers.resize(n, 0);
+        self.scales.resize(n / BLOCK, 0.0);
+        self.sums.resize(n / BLOCK, 0.0);
+        if quantised {
+            kernel.quantise(&self.floats, &mut self.numbers, &mut self.scales, &mut self.sums);
+        }
+    }
+
+    /// Some of the vectors.
+    fn some(&self, of: Range<usize>) -> Vectors<'_> {
+        let floats = of.start * self.inner..of.end * self.inner;
+        let blocks = of.start * (self.inner / BLOCK)..of.end * (self.inner / BLOCK);
+        let quants = (!self.numbers.is_empty()).then(|| Quants {
+            numbers: &self.numbers[floats.clone()],
+            scales: &self.scales[blocks.clone()],
+            sums: &self.sums[blocks],
+        });
+        Vectors { floats: &self.floats[floats], quants, n: of.len(), inner: self.inner }
+    }
+}
+
+/// What an adapter's A gives for the tokens of its run.
+struct Low<'a> {
+    delta: &'a Delta,
+    tokens: Range<usize>,
+    numbers: Vec<f32>,
+}
+
+/// A product to be made: a matrix, and what the runs' adapters add to it.
+struct Product<'a> {
+    linear: &'a Linear,
+    low: Vec<Low<'a>>,
+}
+
+impl<'a> Product<'a> {
+    fn new(linear: &'a Linear) -> Self {
+        Self { linear, low: Vec::new() }
+    }
+
+    /// The outputs `columns`, whole tiles but for the last, of all vectors: `[n, columns]`.
+    fn some(&self, kernel: Kernel, x: &Input, columns: Range<usize>, out: &mut Vec<f32>) {
+        let tiles = columns.start / TILE..columns.end.div_ceil(TILE);
+        let wide = tiles.len() * TILE;
+        out.resize(x.n * wide, 0.0);
+        self.linear.weight.multiply(kernel, tiles.clone(), &x.some(0..x.n), out);
+        for low in &self.low {
+            let rank = low.delta.rank();
+            let mut more = vec![0.0; low.tokens.len() * wide];
+            let u = Vectors { floats: &low.numbers, quants: None, n: low.tokens.len(), inner: rank };
+            low.delta.b.multiply(kernel, tiles.clone(), &u, &mut more);
+            let out = &mut out[low.tokens.start * wide..low.tokens.end * wide];
+            out.iter_mut().zip(&more).for_each(|(out, more)| *out += more);
+        }
+        if let Some(bias) = &self.linear.bias {
+            for out in out.chunks_exact_mut(wide) {
+                out.iter_mut().zip(&bias[columns.clone()]).for_each(|(out, bias)| *out += bias);
+            }
+        }
+    }
+}
+
+/// Everything that the steps of a pass need.
+struct Pass<'a> {
+    network: &'a Network,
+    pool: &'a Pool,
+    kernel: Kernel,
+    runs: Vec<Run>,
+    n: usize,
+}
+
+impl Network {
+    /// Reads the next tokens of some rows, each weight once for all of them. The logits of those that want them, over the
+    /// vocabulary, in their order. Before every layer `go_on` is asked; if it says no, nothing was read.
+    ///
+    /// # Panics
+    /// If a token is not in the vocabulary, a row is full or of another network, or there are no tokens for one.
+    pub fn pass(
+        &self,
+        pool: &Pool,
+        kernel: Kernel,
+        readings: &mut [Reading],
+        go_on: &dyn Fn() -> bool,
+    ) -> Option<Vec<Vec<f32>>> {
+        let mut n = 0;
+        let mut runs = Vec::new();
+        for reading in readings.iter() {
+            let position = reading.row.tokens.len();
+            assert!(!reading.tokens.is_empty(), "a row without tokens");
+            assert!(position + reading.tokens.len() <= reading.row.capacity(), "a row that is full");
+            assert_eq!(reading.row.caches.len(), self.layers.len(), "a row of another network");
+            runs.push(Run { tokens: n..n + reading.tokens.len(), position });
+            n += reading.tokens.len();
+        }
+        let pass = Pass { network: self, pool, kernel, runs, n };
+        let logits = pass.run(readings, go_on)?;
+        for reading in readings {
+            reading.row.tokens.extend_from_slice(reading.tokens);
+        }
+        Some(logits)
+    }
+}
+
+impl Pass<'_> {
+    fn run(&self, readings: &mut [Reading], go_on: &dyn Fn() -> bool) -> Option<Vec<Vec<f32>>> {
+        let (network, n) = (self.network, self.n);
+        let shape = &network.shape;
+        let hidden = shape.hidden;
+        let mut x = vec![0.0; n * hidden];
+        let tokens = readings.iter().flat_map(|r| r.tokens);
+        for (token, x) in tokens.zip(x.chunks_exact_mut(hidden)) {
+            network.embedding.row(*token as usize, x);
+        }
+        let turns = self.turns();
+        let mut input = Input::default();
+        for (at, layer) in network.layers.iter().enumerate() {
+            if !go_on() {
+                return None;
+            }
+            self.attention(at, layer, readings, &turns, &mut x, &mut input);
+            self.feed_forward(at, layer, readings, &mut x, &mut input);
+        }
+        let wanted: Vec<usize> = self
+            .runs
+            .iter()
+            .zip(readings.iter())
+            .filter(|(_, r)| r.answers)
+            .map(|(run, _)| run.tokens.end - 1)
+            .collect();
+        Some(self.logits(&x, &wanted, &mut input))
+    }
+
+    /// Cosines and sines of the tokens' positions, a pair for each turned pair of a head.
+    fn turns(&self) -> Vec<(f32, f32)> {
+        let positions = self.runs.iter().flat_map(|run| (0..run.tokens.len()).map(|n| run.position + n));
+        positions
+            .flat_map(|position| {
+                // In f32, as the models were trained with: at position 30,000 it makes a difference.
+                self.network.shape.frequencies.iter().map(move |f| position as f32 * f)
+            })
+            .map(|angle| (angle.cos(), angle.sin()))
+            .collect()
+    }
+
+    fn norm(&self, x: &[f32], weight: &[f32], out: &mut [f32]) {
+        let n = weight.len();
+        for (x, out) in x.chunks_exact(n).zip(out.chunks_exact_mut(n)) {
+            self.kernel.norm(x, weight, self.network.shape.epsilon, out);
+        }
+    }
+
+    /// A product with what the adapters' A give for it.
+    fn product<'a>(
+        &self,
+        linear: &'a Linear,
+        input: &Input,
+        readings: &'a [Reading],
+        at: usize,
+        of: impl Fn(&'a Deltas) -> &'a Option<Delta>,
+    ) -> Product<'a> {
+        let mut product = Product::new(linear);
+        for (run, reading) in self.runs.iter().zip(readings) {
+            let Some(delta) = reading.row.adapter.as_ref().and_then(|a| of(&a.layers[at]).as_ref()) else {
+                continue;
+            };
+            let rank = delta.rank();
+            let mut numbers = vec![0.0; run.tokens.len() * rank];
+            let first = run.tokens.start;
+            self.pool.parts(&mut numbers, rank, (6, rank), &|part| {
+                let rows = part.rows();
+                let mut u = vec![0.0; rows.len() * rank];
+                let x = input.some(first + rows.start..first + rows.end);
+                delta.a.multiply(self.kernel, 0..delta.a.tiles(), &x, &mut u);
+                for (row, u) in rows.zip(u.chunks_exact(rank)) {
+                    part.row(row).copy_from_slice(u);
+                }
+            });
+            product.low.push(Low { delta, tokens: run.tokens.clone(), numbers });
+        }
+        product
+    }
+
+    /// Columns that a thread takes at a time: some pieces for each thread, so that a slow one does not hold all up, and
+    /// small enough to stay in a processor's own memory while all vectors are multiplied with them.
+    fn grain(&self, width: usize, inner: usize) -> usize {
+        let pieces = self.pool.threads() * 4;
+        let most = (128 * 1024 / inner.max(1)).max(4 * TILE);
+        width.div_ceil(pieces).min(most).next_multiple_of(4 * TILE)
+    }
+
+    fn attention(
+        &self,
+        at: usize,
+        layer: &Layer,
+        readings: &mut [Reading],
+        turns: &[(f32, f32)],
+        x: &mut [f32],
+        input: &mut Input,
+    ) {
+        let (shape, n, kernel) = (&self.network.shape, self.n, self.kernel);
+        let (wide, keys) = shape.widths();
+        self.norm(x, &layer.input_norm, input.sized(n, shape.hidden));
+        input.ready(kernel, &[&layer.queries.weight, &layer.keys.weight, &layer.values.weight]);
+        let mut all = Vec::new();
+        {
+            let q = self.product(&layer.queries, input, readings, at, |d| &d.queries);
+            let k = self.product(&layer.keys, input, readings, at, |d| &d.keys);
+            let v = self.product(&layer.values, input, readings, at, |d| &d.values);
+            self.beside(&mut all, input, &[&q, &k, &v]);
+        }
+        let head = shape.head;
+        let (q_norm, k_norm) = layer.head_norms.as_ref().map_or((None, None), |(q, k)| (Some(q), Some(k)));
+        let mut queries = Vec::with_capacity(n * wide);
+        for (token, all) in all.chunks_exact_mut(wide + 2 * keys).enumerate() {
+            let turns = &turns[token * head / 2..][..head / 2];
+            self.turned(&mut all[..wide], turns, q_norm, shape.scale);
+            self.turned(&mut all[wide..wide + keys], turns, k_norm, 1.0);
+            queries.extend_from_slice(&all[..wide]);
+        }
+        let mut rows = all.chunks_exact(wide + 2 * keys);
+        for (run, reading) in self.runs.iter().zip(readings.iter_mut()) {
+            let capacity = reading.row.capacity();
+            for (n, all) in rows.by_ref().take(run.tokens.len()).enumerate() {
+                let (keys, values) = all[wide..].split_at(keys);
+                reading.row.caches[at].put(shape, capacity, run.position + n, keys, values);
+            }
+        }
+        let stretches: Vec<Stretch> = self
+            .runs
+            .iter()
+            .zip(readings.iter())
+            .map(|(run, reading)| Stretch {
+                cache: &reading.row.caches[at],
+                capacity: reading.row.capacity(),
+                tokens: run.tokens.clone(),
+                position: run.position,
+            })
+            .collect();
+        let group = shape.heads / shape.key_heads * head;
+        let tall = if n > self.runs.len() { TOGETHER } else { 1 };
+        self.pool.parts(input.sized(n, wide), wide, (tall, group), &|part| {
+            attend(kernel, shape, &stretches, &queries, part);
+        });
+        input.ready(kernel, &[&layer.output.weight]);
+        let output = self.product(&layer.output, input, readings, at, |d| &d.output);
+        self.add(x, shape.hidden, input, &output);
+    }
+
+    /// Heads of one token, normed where they are, turned by its position, and scaled.
+    fn turned(&self, heads: &mut [f32], turns: &[(f32, f32)], norm: Option<&Vec<f32>>, scale: f32) {
+        let half = turns.len();
+        let mut normed = vec![0.0; 2 * half];
+        for head in heads.chunks_exact_mut(2 * half) {
+            if let Some(weight) = norm {
+                self.kernel.norm(head, weight, self.network.shape.epsilon, &mut normed);
+                head.copy_from_slice(&normed);
+            }
+            for (i, (cosine, sine)) in turns.iter().enumerate() {
+                let (a, b) = if self.network.shape.beside { (2 * i, 2 * i + 1) } else { (i, half + i) };
+                let (x, y) = (head[a], head[b]);
+                head[a] = (x * cosine - y * sine) * scale;
+                head[b] = (y * cosine + x * sine) * scale;
+            }
+        }
+    }
+
+    fn feed_forward(&self, at: usize, layer: &Layer, readings: &[Reading], x: &mut [f32], input: &mut Input) {
+        let (shape, n, kernel) = (&self.network.shape, self.n, self.kernel);
+        self.norm(x, &layer.feed_norm, input.sized(n, shape.hidden));
+        input.ready(kernel, &[&layer.gate.weight, &layer.up.weight]);
+        let inner = shape.feed_forward;
+        let mut fed = Input::default();
+        {
+            let gate = self.product(&layer.gate, input, readings, at, |d| &d.gate);
+            let up = self.product(&layer.up, input, readings, at, |d| &d.up);
+            let input = &*input;
+            self.pool.columns(fed.sized(n, inner), inner, self.grain(inner, shape.hidden), &|part| {
+                let columns = part.columns();
+                let (mut a, mut b) = (Vec::new(), Vec::new());
+                gate.some(kernel, input, columns.clone(), &mut a);
+                up.some(kernel, input, columns, &mut b);
+                kernel.gated(&mut a, &b);
+                each_row(part, n, &a, |out, a| out.copy_from_slice(a));
+            });
+        }
+        fed.ready(kernel, &[&layer.down.weight]);
+        let down = self.product(&layer.down, &fed, readings, at, |d| &d.down);
+        self.add(x, shape.hidden, &fed, &down);
+    }
+
+    /// Products of the same vectors side by side, `[n, widths together]`, shared out at once.
+    fn beside(&self, out: &mut Vec<f32>, input: &Input, products: &[&Product]) {
+        let width = products.iter().map(|p| p.linear.weight.rows()).sum();
+        let grain = self.grain(width, input.inner);
+        // Pieces end where a product does, since its tiles start at its own first column.
+        let (mut pieces, mut ranges, mut from) = (Vec::new(), Vec::new(), 0);
+        for product in products {
+            let own = product.linear.weight.rows();
+            for start in (0..own).step_by(grain) {
+                let end = (start + grain).min(own);
+                pieces.push((*product, start..end));
+                ranges.push(from + start..from + end);
+            }
+            from += own;
+        }
+        out.clear();
+        out.resize(self.n * width, 0.0);
+        self.pool.ranges(out, width, &ranges, &|piece, part| {
+            let (product, columns) = &pieces[piece];
+            let mut a = Vec::new();
+            product.some(self.kernel, input, columns.clone(), &mut a);
+            each_row(part, self.n, &a, |out, a| out.copy_from_slice(a));
+        });
+    }
+
+    /// `out += product`, `[n, width]`.
+    fn add(&self, out: &mut [f32], width: usize, input: &Input, product: &Product) {
+        self.pool.columns(out, width, self.grain(width, input.inner), &|part| {
+            let mut a = Vec::new();
+            product.some(self.kernel, input, part.columns(), &mut a);
+            each_row(part, self.n, &a, |out, a| out.iter_mut().zip(a).for_each(|(out, a)| *out += a));
+        });
+    }
+
+    /// The logits of the tokens wanted.
+    fn logits(&self, x: &[f32], wanted: &[usize], input: &mut Input) -> Vec<Vec<f32>> {
+        let (network, hidden) = (self.network, self.network.shape.hidden);
+        if wanted.is_empty() {
+            return Vec::new();
+        }
+        let last: Vec<f32> = wanted.iter().flat_map(|t| &x[t * hidden..][..hidden]).copied().collect();
+        self.norm(&last, &network.norm, input.sized(wanted.len(), hidden));
+        input.ready(self.kernel, &[&network.head]);
+        let width = network.shape.vocabulary;
+        let mut logits = vec![0.0; wanted.len() * width];
+        let input = &*input;
+        self.pool.columns(&mut logits, width, self.grain(width, hidden), &|part| {
+            let columns = part.columns();
+            let tiles = columns.start / TILE..columns.end.div_ceil(TILE);
+            let mut a = vec![0.0; wanted.len() * tiles.len() * TILE];
+            network.head.multiply(self.kernel, tiles, &input.some(0..wanted.len()), &mut a);
+            each_row(part, wanted.len(), &a, |out, a| out.copy_from_slice(a));
+        });
+        logits.chunks_exact(width).map(<[f32]>::to_vec).collect()
+    }
+}
+
+/// Hands each of a part's `n` rows over with its own of `tiles`, `[n, whole tiles]`, as many as the part has columns.
+fn each_row(part: &mut Part, n: usize, tiles: &[f32], mut to: impl FnMut(&mut [f32], &[f32])) {
+    let wide = tiles.len() / n;
+    let columns = part.columns().len();
+    for (row, tiles) in tiles.chunks_exact(wide).enumerate() {
+        to(part.row(row), &tiles[..columns]);
+    }
+}

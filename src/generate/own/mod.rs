@@ -1,0 +1,109 @@
+//! juxta's own engine behind the door of `generate`: base weights that are in memory once, whoever answers from them.
+//!
+//! A baseline and its adapters, or two adapters of one base, share a [`Base`]. Each answer is a [`Session`] on it, made on
+//! a thread of its own as ever; where several are under way, `desk` has one pass over the weights serve them all. What one
+//! says hangs on nothing but its own tokens, bit for bit, whether it is alone or not: `juxta_engine::kernels` says why.
+//!
+//! Knows decoders whose make the engine has (see [`suits`]); everything else is candle's.
+
+mod desk;
+mod pack;
+mod shelf;
+
+use super::adapter::Adapter;
+use super::checkpoint::{self, Checkpoint};
+use super::codec::Codec;
+use super::decoder::Parts;
+use super::shape::Shape;
+use super::ways::Quant;
+use crate::fault::{Fault, Result};
+use crate::folder::Folder;
+use crate::job::{Cancel, Report, threads};
+use desk::Desk;
+use juxta_engine::{Kernel, Network, Pool};
+pub(super) use pack::{has, has_formats, suits};
+use shelf::Shelf;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+
+pub(super) use desk::Session;
+
+/// Tokens of a prompt that are read at once: enough for products to be bound by computing. A pass can be stopped before
+/// every layer.
+pub(super) const PIECE: usize = 64;
+
+/// A base's weights, packed, and what is going on with them.
+pub(super) struct Base {
+    network: Network,
+    /// Its shape, and that which its settings give before its tensors were looked at.
+    pub(super) shape: Shape,
+    read: Shape,
+    /// BLAKE3 of its weights.
+    pub(super) digest: String,
+    quant: Quant,
+    desk: Desk,
+    shelf: Shelf,
+}
+
+impl Base {
+    /// From a decoder's parts, whose shape [`suits`].
+    pub(super) fn new(parts: Parts, read: Shape, digest: String, quant: Quant) -> candle_core::Result<Self> {
+        let shape = parts.shape.clone();
+        let network = pack::network(parts, quant)?;
+        Ok(Self { network, shape, read, digest, quant, desk: Desk::default(), shelf: Shelf::default() })
+    }
+
+    /// What computes it, in which numbers, as records say it.
+    pub(super) fn engine(&self) -> String {
+        let numbers = self.network.formats();
+        format!("juxta-engine {} {numbers} {}", self.shape.family, kernel().name())
+    }
+}
+
+/// The base weights in `folder`, called `name` in reports, with their tokenizer: those in memory, if somebody has them, else
+/// loaded. Whoever wants the same ones meanwhile waits.
+pub(super) fn shared(
+    folder: &Folder,
+    name: &str,
+    quant: Quant,
+    report: Report,
+    cancel: &Cancel,
+) -> Result<(Arc<Base>, Codec)> {
+    static SHARED: Mutex<Vec<Weak<Base>>> = Mutex::new(Vec::new());
+    let mut all = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+    cancel.check()?;
+    all.retain(|base| base.strong_count() > 0);
+    let read = Shape::read(folder)?;
+    let digest = checkpoint::digest(folder)?;
+    let same = |base: &Arc<Base>| base.digest == digest && base.quant == quant && base.read == read;
+    if let Some(base) = all.iter().filter_map(Weak::upgrade).find(same) {
+        return Ok((base, Codec::read(folder, &read.eos)?));
+    }
+    let Checkpoint { shape, weights, codec, digest } = Checkpoint::load(folder, name, report, cancel)?;
+    let base = checkpoint::parts(shape, weights).and_then(|parts| Base::new(parts, read, digest, quant));
+    let base = Arc::new(base.map_err(|e| {
+        Fault::new(folder.place(""), e)
+            .expected("a model that the engine can run")
+            .next("Report this with the model's name: its tensors were checked before.")
+    })?);
+    all.push(Arc::downgrade(&base));
+    Ok((base, codec))
+}
+
+/// An adapter beside the weights of its base; `None` where it replaces some of them or changes embeddings or head: such a
+/// one is merged.
+pub(super) fn beside(adapter: &Adapter, base: &Base) -> Result<Option<Arc<juxta_engine::Adapter>>> {
+    let Some(halves) = adapter.halves(&base.shape)? else { return Ok(None) };
+    let packed = pack::adapter(halves, &base.network, base.quant == Quant::Q8_0);
+    packed.map(|adapter| Some(Arc::new(adapter))).map_err(|what| adapter.cannot(&what))
+}
+
+/// The threads of all answers: as many as the mathematics of everything else has.
+fn pool() -> &'static Pool {
+    static POOL: OnceLock<Pool> = OnceLock::new();
+    POOL.get_or_init(|| Pool::new(threads::all()))
+}
+
+fn kernel() -> Kernel {
+    static KERNEL: OnceLock<Kernel> = OnceLock::new();
+    *KERNEL.get_or_init(Kernel::best)
+}

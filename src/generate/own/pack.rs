@@ -1,0 +1,162 @@
+//! From a decoder's parts, which candle holds, to the engine's.
+
+use super::super::adapter::Halves;
+use super::super::decoder::{Embedding, Linear, Parts, Weight};
+use super::super::shape::{Family, Shape, Windows};
+use super::super::ways::Quant;
+use candle_core::quantized::{GgmlDType, QMatMul, QTensor};
+use candle_core::{DType, Result, Tensor, bail};
+use juxta_engine as engine;
+use juxta_engine::{Delta, Deltas, Format, Matrix};
+use std::sync::Arc;
+
+/// Whether the engine has this make of decoder, for windows of up to `window` tokens: RMS norms before attention and
+/// feed-forward, whole heads turned, SiLU gate, no caps, and every layer looking back to the first token.
+pub(in super::super) fn suits(shape: &Shape, window: usize) -> bool {
+    let family = matches!(shape.family, Family::Llama | Family::Mistral | Family::Qwen2 | Family::Qwen3);
+    let caps = shape.score_cap.is_some() || shape.logit_cap.is_some() || shape.local_rope.is_some();
+    let looks_back = match &shape.windows {
+        Windows::None => true,
+        Windows::All(own) | Windows::From { window: own, .. } => *own >= window,
+        Windows::ButEvery { .. } | Windows::Marked { .. } => false,
+    };
+    family && !caps && looks_back && shape.rope.turned == shape.head && shape.rope.amplitude == 1.0
+}
+
+/// Whether the engine has a file's format for matrices.
+pub(in super::super) fn has(dtype: GgmlDType) -> bool {
+    use GgmlDType::{BF16, F16, F32, Q4_0, Q4_1, Q8_0};
+    matches!(dtype, F32 | F16 | BF16 | Q8_0 | Q4_0 | Q4_1)
+}
+
+/// Whether all of a file's matrices are in formats that the engine has.
+pub(in super::super) fn has_formats(parts: &Parts) -> bool {
+    let linear = |linear: &Linear| match &linear.weight {
+        Weight::Dense(_) => true,
+        Weight::Quantised(QMatMul::QTensor(tensor)) => has(tensor.dtype()),
+        Weight::Quantised(_) => false,
+    };
+    let embedding = match &parts.embedding {
+        Embedding::Dense(_) => true,
+        Embedding::Quantised(tensor) => has(tensor.dtype()),
+    };
+    let layers = parts.layers.iter().all(|layer| {
+        let all = layer.projections.iter().chain(&layer.gate_up).chain([&layer.output, &layer.down]);
+        layer.projections.len() == 3 && layer.gate_up.len() == 2 && all.into_iter().all(linear)
+    });
+    embedding && layers && linear(&parts.head)
+}
+
+fn vector(tensor: &Tensor) -> Result<Vec<f32>> {
+    tensor.to_dtype(DType::F32)?.flatten_all()?.to_vec1()
+}
+
+fn dense(tensor: &Tensor, quant: Quant) -> Result<Matrix> {
+    let (rows, inner) = tensor.dims2()?;
+    let numbers = vector(tensor)?;
+    Ok(match quant {
+        Quant::Q8_0 if Matrix::suits(inner, Format::Q8) => Matrix::pack(&numbers, rows, inner, Format::Q8),
+        Quant::Q8_0 | Quant::None => Matrix::exact(&numbers, rows, inner),
+    })
+}
+
+fn quantised(tensor: &QTensor) -> Result<Matrix> {
+    let (rows, inner) = tensor.shape().dims2()?;
+    let bytes = tensor.data()?;
+    let matrix = match tensor.dtype() {
+        GgmlDType::Q8_0 => Matrix::from_q8_0(&bytes, rows, inner),
+        GgmlDType::Q4_0 => Matrix::from_q4(&bytes, rows, inner, false),
+        GgmlDType::Q4_1 => Matrix::from_q4(&bytes, rows, inner, true),
+        _ => None,
+    };
+    match matrix {
+        Some(matrix) => Ok(matrix),
+        None => bail!("a matrix of type {:?}, [{rows}, {inner}], that cannot be packed", tensor.dtype()),
+    }
+}
+
+fn weight(weight: Weight, quant: Quant) -> Result<Matrix> {
+    match weight {
+        Weight::Dense(tensor) => dense(&tensor, quant),
+        Weight::Quantised(QMatMul::QTensor(tensor)) => quantised(&tensor),
+        Weight::Quantised(QMatMul::Tensor(tensor) | QMatMul::TensorF16(tensor)) => dense(&tensor, quant),
+    }
+}
+
+fn linear(part: Linear, quant: Quant) -> Result<engine::Linear> {
+    let bias = part.bias.as_ref().map(vector).transpose()?;
+    Ok(engine::Linear { weight: weight(part.weight, quant)?, bias })
+}
+
+/// The engine's decoder. Each tensor is let go as soon as it is packed.
+pub(super) fn network(parts: Parts, quant: Quant) -> Result<engine::Network> {
+    let Parts { shape, embedding, layers, norm, head, beside } = parts;
+    let own = engine::Shape {
+        vocabulary: shape.vocabulary,
+        hidden: shape.hidden,
+        feed_forward: shape.feed_forward,
+        heads: shape.heads,
+        key_heads: shape.key_heads,
+        head: shape.head,
+        epsilon: shape.epsilon as f32,
+        scale: shape.scale as f32,
+        frequencies: shape.rope.frequencies().into_iter().map(|f| f as f32).collect(),
+        beside,
+    };
+    let embedding = Arc::new(match embedding {
+        Embedding::Dense(table) => dense(&table, quant)?,
+        Embedding::Quantised(table) => quantised(&table)?,
+    });
+    let head = if shape.tied { Arc::clone(&embedding) } else { Arc::new(weight(head.weight, quant)?) };
+    let packed = layers.into_iter().map(|layer| {
+        let (Ok([queries, keys, values]), Ok([gate, up])) =
+            (<[Linear; 3]>::try_from(layer.projections), <[Linear; 2]>::try_from(layer.gate_up))
+        else {
+            bail!("a layer whose projections are one matrix")
+        };
+        let head_norms =
+            layer.head_norms.as_ref().map(|(q, k)| Ok::<_, candle_core::Error>((vector(q)?, vector(k)?)));
+        Ok(engine::Layer {
+            input_norm: vector(&layer.input_norm)?,
+            queries: linear(queries, quant)?,
+            keys: linear(keys, quant)?,
+            values: linear(values, quant)?,
+            head_norms: head_norms.transpose()?,
+            output: linear(layer.output, quant)?,
+            feed_norm: vector(&layer.feed_norm)?,
+            gate: linear(gate, quant)?,
+            up: linear(up, quant)?,
+            down: linear(layer.down, quant)?,
+        })
+    });
+    let layers = packed.collect::<Result<Vec<_>>>()?;
+    engine::Network::new(own, embedding, layers, vector(&norm)?, head).map_err(candle_core::Error::Msg)
+}
+
+/// An adapter's halves, by module, as the engine has them.
+pub(super) fn adapter(
+    halves: Vec<Halves>,
+    network: &engine::Network,
+    quantised: bool,
+) -> std::result::Result<engine::Adapter, String> {
+    let mut layers: Vec<Deltas> = (0..network.depth()).map(|_| Deltas::default()).collect();
+    for Halves { module, a, b, rank, scale } in halves {
+        let known = module.strip_prefix("model.layers.").and_then(|rest| rest.split_once('.'));
+        let layer = known.and_then(|(n, part)| Some((layers.get_mut(n.parse::<usize>().ok()?)?, part)));
+        let Some((layer, part)) = layer else { return Err(format!("the module {module}")) };
+        let place = match part {
+            "self_attn.q_proj" => &mut layer.queries,
+            "self_attn.k_proj" => &mut layer.keys,
+            "self_attn.v_proj" => &mut layer.values,
+            "self_attn.o_proj" => &mut layer.output,
+            "mlp.gate_proj" => &mut layer.gate,
+            "mlp.up_proj" => &mut layer.up,
+            "mlp.down_proj" => &mut layer.down,
+            _ => return Err(format!("the module {module}")),
+        };
+        let numbers = |tensor: &Tensor| vector(tensor).map_err(|e| e.to_string());
+        let (a, b) = (numbers(&a)?, numbers(&b)?);
+        *place = Some(Delta::new(&a, &b, rank, scale as f32, quantised));
+    }
+    engine::Adapter::new(layers, network)
+}

@@ -1,0 +1,54 @@
+//! Rows of answers that have ended, kept for the next: whoever asks again, with another seed or another question about the
+//! same passages, need not have the same beginning read once more.
+
+use juxta_engine::{Adapter, Network, Row};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Rows that are kept: of the pair of the last question, and of the one before.
+const KEPT: usize = 4;
+/// Positions that a row has room for are a multiple of this, so that it does for a prompt that is a little longer.
+const ROOM: usize = 256;
+
+/// Rows that nobody answers from.
+#[derive(Default)]
+pub(super) struct Shelf(Mutex<Vec<Row>>);
+
+impl Shelf {
+    /// A row for `tokens` and an answer of up to `more`, of up to `window` together: the one that has read most of them, cut
+    /// back to what it shares with them but for their last, since somebody must read that to answer.
+    pub(super) fn row(
+        &self,
+        network: &Network,
+        adapter: Option<&Arc<Adapter>>,
+        (tokens, more, window): (&[u32], usize, usize),
+    ) -> Row {
+        let room = tokens.len().saturating_add(more).min(window.max(tokens.len()));
+        let mut rows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let fits = |row: &Row| {
+            let same = match (row.adapter(), adapter) {
+                (None, None) => true,
+                (Some(a), Some(b)) => Arc::ptr_eq(a, b),
+                _ => false,
+            };
+            same && row.capacity() >= room
+        };
+        let best = (0..rows.len()).filter(|n| fits(&rows[*n])).max_by_key(|n| rows[*n].shared(tokens));
+        match best {
+            Some(best) => {
+                let mut row = rows.remove(best);
+                row.keep(row.shared(tokens).min(tokens.len().saturating_sub(1)));
+                row
+            }
+            None => Row::new(network, adapter.cloned(), room.next_multiple_of(ROOM)),
+        }
+    }
+
+    /// Puts a row back.
+    pub(super) fn keep(&self, row: Row) {
+        let mut rows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if rows.len() >= KEPT {
+            rows.remove(0);
+        }
+        rows.push(row);
+    }
+}

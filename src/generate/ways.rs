@@ -1,0 +1,69 @@
+//! In which numbers models of this machine are computed, and whether both of a pair at once.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
+
+/// How models that are loaded here are computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Ways {
+    /// What weights that are not quantised are made into.
+    pub quant: Quant,
+    /// Which engine.
+    pub engine: Engine,
+}
+
+/// What weights that are not quantised are made into when they are loaded. Files that are quantised stay as they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Quant {
+    /// Nothing: what is computed is the model as it is.
+    #[default]
+    #[serde(rename = "none")]
+    None,
+    /// Signed bytes with a scale for every 32, ggml's format: half the memory of bf16, and nearly twice as fast.
+    #[serde(rename = "q8_0")]
+    Q8_0,
+}
+
+/// What computes a model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Engine {
+    /// juxta's own where it has the model's make, else candle.
+    #[default]
+    Own,
+    /// candle: what the other is held against.
+    Candle,
+}
+
+impl Ways {
+    /// An identity of a model, told apart from that of the same model computed in other numbers.
+    pub fn mark(self, identity: String) -> String {
+        match self.quant {
+            Quant::None => identity,
+            Quant::Q8_0 => {
+                blake3::hash(format!("{identity}\n{}", self.quant).as_bytes()).to_hex().to_string()
+            }
+        }
+    }
+}
+
+impl fmt::Display for Quant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::None => "none",
+            Self::Q8_0 => "q8_0",
+        })
+    }
+}
+
+impl FromStr for Quant {
+    type Err = String;
+    fn from_str(name: &str) -> Result<Self, String> {
+        match name {
+            "none" => Ok(Self::None),
+            "q8_0" => Ok(Self::Q8_0),
+            other => Err(format!("{other:?}, where \"none\" or \"q8_0\" is expected")),
+        }
+    }
+}

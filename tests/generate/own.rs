@@ -1,0 +1,159 @@
+//! juxta's own engine against candle's, alone and with several answers from one pass over the weights.
+
+use super::support::{furthest, load, models, spread};
+use juxta::compare;
+use juxta::generate::{Completion, Engine, Finish, Model, Quant, Registry, Sampling, Step, Ways};
+use juxta::job::{Cancel, SILENT};
+use juxta::lab::Lab;
+
+const CANDLE: Ways = Ways { quant: Quant::None, engine: Engine::Candle };
+const QUANTISED: Ways = Ways { quant: Quant::Q8_0, engine: Engine::Own };
+
+fn load_in(ways: Ways, name: &str) -> Model {
+    let registry = Registry::discover(Some(&models()));
+    let found = registry.find(name).expect("known");
+    Model::load_in(ways, &found, &registry, SILENT, &Cancel::new()).expect("loads")
+}
+
+/// The reader and its adapters.
+const BUNDLED: [&str; 4] =
+    ["reader", "reader-biomedicine-500", "reader-everyday-200", "reader-language-research-200"];
+
+/// Prompts as the lab asks them: test questions of the bundled corpora with what is found for them.
+fn prompts(model: &Model, n: usize) -> Vec<String> {
+    let data = tempfile::tempdir().expect("a folder");
+    let lab = Lab::open(Some(data.path())).expect("opens");
+    let mut prompts = Vec::new();
+    let corpora = lab.catalog.entries.len();
+    for entry in &lab.catalog.entries {
+        let index = lab.index(entry, SILENT, &Cancel::new()).expect("built");
+        let corpus = entry.read().expect("whole");
+        for question in corpus.questions.iter().take(n.div_ceil(corpora)) {
+            let hits = index.search(&question.question, 3).expect("found");
+            let packed =
+                compare::pack(&question.question, &hits, std::iter::once(model), &Sampling::default());
+            prompts.push(model.render(&packed.expect("packed").messages).expect("rendered"));
+        }
+    }
+    prompts.truncate(n);
+    prompts
+}
+
+fn answer(model: &Model, prompt: &str, most: usize) -> Completion {
+    let sampling = Sampling { max_tokens: most, ..Sampling::default() };
+    model.generate(prompt, &sampling, &Cancel::new(), &mut |_| {}).expect("answers")
+}
+
+/// `JUXTA_PROMPTS=100 cargo test --test generate same_greedy -- --nocapture` asks the full number.
+#[test]
+fn the_bundled_models_say_the_same_greedy_words_as_with_candle() {
+    let n = std::env::var("JUXTA_PROMPTS").ok().and_then(|n| n.parse().ok()).unwrap_or(3);
+    for name in BUNDLED {
+        let (own, candle) = (load_in(Ways::default(), name), load_in(CANDLE, name));
+        assert!(own.facts().engine.starts_with("juxta-engine llama"), "{}", own.facts().engine);
+        assert!(candle.facts().engine.starts_with("candle llama"), "{}", candle.facts().engine);
+        for prompt in prompts(&own, n) {
+            let (a, b) = (answer(&own, &prompt, 48), answer(&candle, &prompt, 48));
+            assert_eq!((a.text, a.tokens, a.finish), (b.text, b.tokens, b.finish), "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_base_and_its_adapter_that_answer_at_the_same_time_say_what_each_says_alone() {
+    let (base, tuned) = (load_in(Ways::default(), BUNDLED[0]), load_in(Ways::default(), BUNDLED[1]));
+    let prompts = prompts(&base, 2);
+    let alone: Vec<[Completion; 2]> =
+        prompts.iter().map(|p| [answer(&base, p, 40), answer(&tuned, p, 40)]).collect();
+    assert!(alone.iter().any(|[a, b]| a.text != b.text), "nothing to tell apart");
+    for (prompt, expected) in prompts.iter().zip(&alone) {
+        let together = std::thread::scope(|scope| {
+            let threads = [&base, &tuned].map(|model| scope.spawn(|| answer(model, prompt, 40)));
+            threads.map(|thread| thread.join().expect("no panic"))
+        });
+        for (a, b) in together.iter().zip(expected) {
+            assert_eq!((&a.text, a.tokens, a.finish), (&b.text, b.tokens, b.finish));
+        }
+    }
+}
+
+#[test]
+fn many_answers_at_once_are_those_of_each_alone() {
+    let model = load_in(QUANTISED, BUNDLED[0]);
+    let prompts = prompts(&model, 6);
+    let alone: Vec<String> = prompts.iter().map(|p| answer(&model, p, 16).text).collect();
+    let together: Vec<String> = std::thread::scope(|scope| {
+        let threads: Vec<_> = prompts.iter().map(|p| scope.spawn(|| answer(&model, p, 16).text)).collect();
+        threads.into_iter().map(|thread| thread.join().expect("no panic")).collect()
+    });
+    assert_eq!(together, alone);
+}
+
+#[test]
+fn a_quantised_model_is_near_the_whole_one_and_says_that_it_is_quantised() {
+    for name in [BUNDLED[0], BUNDLED[1], "grouped", "qwen2", "qwen3", "lora-qwen2"] {
+        let (whole, quantised) = (load_in(Ways::default(), name), load_in(QUANTISED, name));
+        assert!(quantised.facts().engine.contains("q8_0"), "{}", quantised.facts().engine);
+        let tokens: Vec<u32> = (3..60).collect();
+        let (a, b) = (whole.logits(&tokens).expect("logits"), quantised.logits(&tokens).expect("logits"));
+        let off: Vec<f32> = a.iter().zip(&b).map(|(a, b)| a - b).collect();
+        let share = spread(&off) / spread(&a);
+        // The bundled ones lose below 0.03. Tiny models with drawn weights lose most: 0.067 with an adapter.
+        assert!(
+            share < if name.starts_with("reader") { 0.03 } else { 0.08 },
+            "{name}: off by {share} of the spread"
+        );
+        assert!(furthest(&a, &b) > 0.0, "{name}: not quantised at all");
+    }
+}
+
+#[test]
+fn quantising_what_the_engine_has_not_is_refused_by_name() {
+    let registry = Registry::discover(Some(&models()));
+    let found = registry.find("gemma2").expect("known");
+    let refused = Model::load_in(QUANTISED, &found, &registry, SILENT, &Cancel::new());
+    super::support::refused(refused, &["gemma2", "quant = q8_0"]);
+}
+
+#[test]
+fn what_was_read_before_is_not_read_again_and_changes_nothing() {
+    let model = load("grouped").expect("loads");
+    let prompt = "one two three four five six seven eight";
+    let read = |prompt: &str| {
+        let mut steps = Vec::new();
+        let mut on = |step| {
+            if let Step::Reading { read, .. } = step {
+                steps.push(read);
+            }
+        };
+        let sampling = Sampling { max_tokens: 4, ..Sampling::default() };
+        (model.generate(prompt, &sampling, &Cancel::new(), &mut on).expect("answers"), steps)
+    };
+    let (first, _) = read(prompt);
+    let (again, steps) = read(prompt);
+    assert_eq!((first.text, first.tokens), (again.text, again.tokens));
+    assert_eq!(steps[..2], [0, again.prompt_tokens - 1], "all but the last token was there");
+}
+
+#[test]
+fn an_answer_that_is_stopped_while_another_goes_on_leaves_it_alone() {
+    let (base, tuned) = (load_in(Ways::default(), BUNDLED[0]), load_in(Ways::default(), BUNDLED[1]));
+    let prompt = prompts(&base, 1).remove(0);
+    let alone = answer(&base, &prompt, 40);
+    let cancel = Cancel::new();
+    let (whole, stopped) = std::thread::scope(|scope| {
+        let whole = scope.spawn(|| answer(&base, &prompt, 40));
+        let stopped = scope.spawn(|| {
+            let mut on = |step| {
+                if matches!(step, Step::Text { tokens, .. } if tokens >= 3) {
+                    cancel.cancel();
+                }
+            };
+            tuned.generate(&prompt, &Sampling::default(), &cancel, &mut on).expect("what was said")
+        });
+        (whole.join().expect("no panic"), stopped.join().expect("no panic"))
+    });
+    assert_eq!((whole.text, whole.tokens), (alone.text, alone.tokens));
+    assert_eq!(stopped.finish, Finish::Cancelled);
+    assert!(stopped.tokens <= 4, "{} tokens", stopped.tokens);
+}
