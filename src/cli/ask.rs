@@ -5,6 +5,7 @@ use crate::compare::{Answer, Event, Finish, Pair, Side, Trial};
 use crate::fault::Error;
 use crate::job::interrupt::interruptible;
 use crate::lab::{self, Asking, Lab};
+use crate::retrieve::Ranking;
 use crate::text::one_line;
 use std::fmt::Write;
 
@@ -22,6 +23,9 @@ pub(super) struct Args {
     /// How many passages to retrieve.
     #[arg(short, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=20))]
     k: Option<u8>,
+    /// How passages are ranked: plain, proximity, feedback, fielded, dense. As the settings say if left out.
+    #[arg(long, value_name = "NAME")]
+    ranking: Option<Ranking>,
     /// Decides the draw when the temperature is above 0.
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
@@ -36,7 +40,8 @@ pub(super) struct Args {
     json: bool,
 }
 
-pub(super) fn run(lab: &Lab, args: &Args) -> anyhow::Result<()> {
+pub(super) fn run(lab: Lab, args: &Args) -> anyhow::Result<()> {
+    let lab = lab.ranked_by(args.ranking);
     // Before anything is built for it.
     lab::question(&args.question)?;
     let mut settings = lab.settings.sampling.clone();
