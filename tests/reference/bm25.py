@@ -26,15 +26,16 @@ BOOSTS = {"text": 1.0, "title": 1.5, "heading": 1.0}
 
 
 def index(texts):
+    # bm25s cannot index what has no word at all: such a field never matches.
+    if not any(texts):
+        return None
     retriever = bm25s.BM25(method="lucene", k1=K1, b=B)
-    # bm25s cannot index texts without a word: such a field never matches.
-    texts = [text or ["\0"] for text in texts]
     retriever.index(texts, show_progress=False)
     return retriever
 
 
 def scores(retriever, term):
-    if term not in retriever.vocab_dict:
+    if retriever is None or term not in retriever.vocab_dict:
         return None
     # tantivy keeps BM25's factor k1 + 1, which Lucene dropped and which changes no order.
     return retriever.get_scores([term]) * (K1 + 1)
@@ -93,7 +94,7 @@ def main():
         totals["juxta"] += ndcg(ranked(run[question]), judged)
     n = len(grades)
     print(f"{n} questions, nDCG@10:", ", ".join(f"{of} {total / n:.4f}" for of, total in sorted(totals.items())))
-    print(f"scores apart from the same fields': median {numpy.median(apart):.4f} of the score, most {max(apart):.4f}")
+    print(f"scores apart from those of the same fields: median {numpy.median(apart):.4f} of the score, most {max(apart):.4f}")
 
 
 if __name__ == "__main__":
