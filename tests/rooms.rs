@@ -11,7 +11,8 @@ const RULES: [(&str, &[&str]); 20] = [
     ("folder", &[]),
     ("net", &[]),
     ("analysis", &[]),
-    ("config", &[]),
+    // The names of rankings are settings.
+    ("config", &["retrieve"]),
     ("score", &[]),
     ("hub", &[]),
     ("corpus", &[]),

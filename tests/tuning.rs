@@ -186,7 +186,9 @@ fn the_command_trains_adapters_and_whole_models_that_are_listed_with_their_examp
     assert_eq!((&full["name"], &full["examples"]), (&"tiny-letters-12-seed1-full".into(), &12.into()));
     let listed = data.juxta(&["model", "list"]);
     assert!(
-        listed.ok().contains("tiny-letters-12-seed1-full · fine-tuned from tiny · llama · 12 examples of letters")
+        listed
+            .ok()
+            .contains("tiny-letters-12-seed1-full · fine-tuned from tiny · llama · 12 examples of letters")
     );
     let asked = data.juxta(&["ask", "What comes after ch?", "--corpus", "letters", "--max-tokens", "3"]);
     assert!(asked.ok().contains("tiny-letters-12-seed1-full"), "the pair that the lab would choose");

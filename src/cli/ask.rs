@@ -7,6 +7,7 @@ use crate::fault::Error;
 use crate::generate::{Quant, Ways};
 use crate::job::interrupt::interruptible;
 use crate::lab::{self, Asking, Lab};
+use crate::retrieve::Ranking;
 use crate::text::one_line;
 use std::fmt::Write;
 
@@ -24,6 +25,9 @@ pub(super) struct Args {
     /// How many passages to retrieve.
     #[arg(short, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=20))]
     k: Option<u8>,
+    /// How passages are ranked: plain, proximity, feedback, fielded, dense. As the settings say if left out.
+    #[arg(long, value_name = "NAME")]
+    ranking: Option<Ranking>,
     /// Decides the draw when the temperature is above 0.
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
@@ -44,7 +48,8 @@ pub(super) struct Args {
     json: bool,
 }
 
-pub(super) fn run(lab: &Lab, args: &Args) -> anyhow::Result<()> {
+pub(super) fn run(lab: Lab, args: &Args) -> anyhow::Result<()> {
+    let lab = lab.ranked_by(args.ranking);
     // Before anything is built for it.
     lab::question(&args.question)?;
     let mut settings = lab.settings.sampling.clone();

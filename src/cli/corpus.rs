@@ -2,12 +2,13 @@
 
 use super::corpus_import::{self, Add, Reading, Remove, Update};
 use super::out::{self, Bar};
+use crate::analysis::Figure;
 use crate::corpus::{self, Catalog, Checked, import};
 use crate::fault::Fault;
 use crate::folder::Folder;
 use crate::job::interrupt::interruptible;
-use crate::lab::Lab;
-use crate::retrieve::{self, Evaluation, Figures, Unit};
+use crate::lab::{Gain, Lab, Ranked};
+use crate::retrieve::{self, Analysed, Evaluation, Figures, Ranking, Unit};
 use crate::text::one_line;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -37,11 +38,21 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Print what the index keeps of passages and questions, as JSON lines, for other tools to rank.
+    Terms {
+        /// The corpus: an id, or the path of a corpus folder.
+        #[arg(value_name = "ID")]
+        corpus: String,
+    },
     /// Measure how well retrieval finds what answers the test questions.
     Eval {
         /// The corpus: an id, or the path of a corpus folder.
         #[arg(value_name = "ID")]
         corpus: String,
+        /// How passages are ranked: plain, proximity, feedback, fielded, dense; or all, set against each other. As the
+        /// settings say if left out.
+        #[arg(long, value_name = "NAME")]
+        ranking: Option<String>,
         /// Write the rankings and the judgments there too, as trec_eval reads them: run.txt and qrels.txt.
         #[arg(long, value_name = "DIR")]
         trec: Option<PathBuf>,
@@ -58,7 +69,15 @@ pub(super) fn run(data_dir: Option<&Path>, command: &Command) -> anyhow::Result<
         Command::Update(args) => corpus_import::update(data_dir, args),
         Command::Remove(args) => corpus_import::remove(data_dir, args),
         Command::Check { corpora, reading, json } => check(data_dir, corpora, reading, *json),
-        Command::Eval { corpus, trec, json } => eval(&Lab::open(data_dir)?, corpus, trec.as_deref(), *json),
+        Command::Terms { corpus } => terms(&Lab::open(data_dir)?, corpus),
+        Command::Eval { corpus, ranking, trec, json } => {
+            let lab = Lab::open(data_dir)?;
+            match ranking.as_deref() {
+                Some("all") => eval_all(&lab, corpus, trec.as_deref(), *json),
+                Some(name) => eval(&lab.ranked_by(Some(name.parse()?)), corpus, trec.as_deref(), *json),
+                None => eval(&lab, corpus, trec.as_deref(), *json),
+            }
+        }
     }
 }
 
@@ -140,6 +159,25 @@ fn for_people(checked: &Checked) -> String {
     text
 }
 
+fn terms(lab: &Lab, named: &str) -> anyhow::Result<()> {
+    let entry = lab.corpus(Some(named))?;
+    let cancel = interruptible();
+    let index = {
+        let bar = Bar::new();
+        lab.index(&entry, &|p| bar.show(&p), &cancel).map_err(out::stopped(out::INDEX_AGAIN))?
+    };
+    let mut lines = String::new();
+    let mut see = |line: Analysed| {
+        // Plain data is always JSON.
+        lines.push_str(&serde_json::to_string(&line).unwrap_or_default());
+        lines.push('\n');
+        Ok(())
+    };
+    retrieve::analysed(&entry.read()?, &index, &mut see, &cancel)
+        .map_err(out::stopped("The same command prints all of it."))?;
+    out::text(&lines)
+}
+
 fn eval(lab: &Lab, named: &str, trec: Option<&Path>, json: bool) -> anyhow::Result<()> {
     let entry = lab.corpus(Some(named))?;
     let cancel = interruptible();
@@ -149,16 +187,97 @@ fn eval(lab: &Lab, named: &str, trec: Option<&Path>, json: bool) -> anyhow::Resu
         retrieve::evaluate(&entry.read()?, &index, &|p| bar.show(&p), &cancel)
             .map_err(out::stopped("The same command measures again, from the first question."))?
     };
-    if evaluation.all.is_none() {
-        return Err(Fault::new(format!("corpus {}", evaluation.corpus), "no answerable test questions")
-            .expected("questions of the split test with gold, or judgments of relevance")
-            .next("Add some to its questions.jsonl.")
-            .into());
-    }
+    measured(&evaluation)?;
     if let Some(dir) = trec {
         write_trec(&evaluation, dir)?;
     }
     if json { out::json(&evaluation) } else { out::text(&table(&evaluation)) }
+}
+
+/// Refuses figures of no questions.
+fn measured(evaluation: &Evaluation) -> Result<(), Fault> {
+    if evaluation.all.is_some() {
+        return Ok(());
+    }
+    Err(Fault::new(format!("corpus {}", evaluation.corpus), "no answerable test questions")
+        .expected("questions of the split test with gold, or judgments of relevance")
+        .next("Add some to its questions.jsonl."))
+}
+
+fn eval_all(lab: &Lab, named: &str, trec: Option<&Path>, json: bool) -> anyhow::Result<()> {
+    if trec.is_some() {
+        return Err(Fault::new("--trec", "with --ranking all")
+            .expected("one ranking to write")
+            .next("Name one of them.")
+            .into());
+    }
+    let entry = lab.corpus(Some(named))?;
+    let found = {
+        let bar = Bar::new();
+        let all: Vec<Ranking> = Ranking::ALL.into_iter().filter(|r| lab.can_rank(*r)).collect();
+        if !lab.can_rank(Ranking::Dense) {
+            out::remark("dense is left out: no encoder is set (retrieval.encoder).");
+        }
+        lab.rankings(&entry, &all, &|p| bar.show(&p), &interruptible())
+            .map_err(out::stopped("The same command measures again, from the first question."))?
+    };
+    for ranked in &found {
+        measured(&ranked.evaluation)?;
+    }
+    if json { out::json(&found) } else { out::text(&gains(&found)) }
+}
+
+/// Each ranking on a line, with what it gains.
+fn gains(found: &[Ranked]) -> String {
+    let Some(first) = found.first() else { return String::new() };
+    let unit = match first.evaluation.unit {
+        Unit::Passages => "answerable test questions, passages ranked",
+        Unit::Documents => "judged questions, documents ranked by their best passage",
+    };
+    let mut text = format!(
+        "{}: {unit}\n\n{:<12}{:>5}{:>7}{:>11}{:>7}{:>9}   {:<26}   {:<26}\n",
+        first.evaluation.corpus,
+        "",
+        "n",
+        "hit@3",
+        "recall@10",
+        "MAP",
+        "nDCG@10",
+        "gain of nDCG@10",
+        "gain of hit@3"
+    );
+    for Ranked { evaluation, gain } in found {
+        let Some(f) = &evaluation.all else { continue };
+        let at = |figures: &[(usize, f64)], k| {
+            figures.iter().find(|(depth, _)| *depth == k).map_or(f64::NAN, |(_, v)| *v)
+        };
+        let gained =
+            |of: fn(&Gain) -> &Figure| gain.as_ref().map_or_else(String::new, |gain| difference(of(gain)));
+        let line = format!(
+            "{:<12}{:>5}{:>7.3}{:>11.3}{:>7.3}{:>9.3}   {:<26}   {:<26}",
+            evaluation.ranking,
+            f.questions,
+            at(&f.hit_at, 3),
+            at(&f.recall_at, 10),
+            f.map,
+            f.ndcg_at_10,
+            gained(|g| &g.ndcg_at_10),
+            gained(|g| &g.hit_at_3),
+        );
+        let _ = writeln!(text, "{}", line.trim_end());
+    }
+    text.push_str(
+        "\nGains are over plain on the same questions, with a 95 % interval (expanded percentile bootstrap over questions).\n",
+    );
+    text
+}
+
+fn difference(figure: &Figure) -> String {
+    match (figure.value(), figure.interval()) {
+        (Some(value), Some(of)) => format!("{value:+.3} [{:+.3}, {:+.3}]", of.low, of.high),
+        (Some(value), None) => format!("{value:+.3}"),
+        (None, _) => figure.why_absent().unwrap_or_default().to_owned(),
+    }
 }
 
 /// The rankings and what is relevant, in the columns that trec_eval reads. White space in names would be a column more.
@@ -188,11 +307,15 @@ fn write_trec(evaluation: &Evaluation, dir: &Path) -> anyhow::Result<()> {
 
 fn table(evaluation: &Evaluation) -> String {
     let what = match evaluation.unit {
-        Unit::Passages => "answerable test questions, passages ranked by BM25",
-        Unit::Documents => "judged questions, documents ranked by their best passage (BM25)",
+        Unit::Passages => "answerable test questions, passages ranked by",
+        Unit::Documents => "judged questions, documents ranked by their best passage, by",
+    };
+    let how = match evaluation.ranking {
+        Ranking::Plain => "BM25".to_owned(),
+        other => format!("BM25 with {other}"),
     };
     let mut text = format!(
-        "{}: {what}\n\n{:<26}{:>5}{:>7}{:>7}{:>10}{:>10}{:>11}{:>12}{:>7}{:>7}{:>9}\n",
+        "{}: {what} {how}\n\n{:<26}{:>5}{:>7}{:>7}{:>10}{:>10}{:>11}{:>12}{:>7}{:>7}{:>9}\n",
         evaluation.corpus,
         "",
         "n",

@@ -147,8 +147,8 @@ fn run(cli: Cli) -> anyhow::Result<()> {
             )?;
             tui::run(data_dir, cli.corpus, cli.pair)
         }
-        Some(Command::Ask(args)) => ask::run(&Lab::open(data_dir)?, &args),
-        Some(Command::Search(args)) => search::run(&Lab::open(data_dir)?, &args),
+        Some(Command::Ask(args)) => ask::run(Lab::open(data_dir)?, &args),
+        Some(Command::Search(args)) => search::run(Lab::open(data_dir)?, &args),
         Some(Command::Corpus(command)) => corpus::run(data_dir, &command),
         Some(Command::Model(command)) => model::run(data_dir, &command),
         Some(Command::Export(args)) => export::run(data_dir, &args),

@@ -3,7 +3,7 @@
 use super::out::{self, Bar};
 use crate::job::interrupt::interruptible;
 use crate::lab::Lab;
-use crate::retrieve::Index;
+use crate::retrieve::{Index, Ranking};
 use crate::text::one_line;
 use serde_json::json;
 use std::cell::Cell;
@@ -20,12 +20,16 @@ pub(super) struct Args {
     /// How many passages.
     #[arg(short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
     k: Option<u16>,
+    /// How passages are ranked: plain, proximity, feedback, fielded, dense. As the settings say if left out.
+    #[arg(long, value_name = "NAME")]
+    ranking: Option<Ranking>,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
 }
 
-pub(super) fn run(lab: &Lab, args: &Args) -> anyhow::Result<()> {
+pub(super) fn run(lab: Lab, args: &Args) -> anyhow::Result<()> {
+    let lab = lab.ranked_by(args.ranking);
     let corpus = lab.corpus(args.corpus.as_deref())?;
     let k = args.k.map_or(lab.settings.retrieval.k, usize::from);
     let index = {

@@ -7,6 +7,7 @@ use crate::fault::{Fault, Result};
 use crate::generate::{Quant, Ways};
 use crate::job::interrupt::interruptible;
 use crate::lab::{Failed, Generated, Lab, Planning};
+use crate::retrieve::Ranking;
 use crate::study::{self, Reviewer, Status, Study, Tally};
 use crate::text::{one_line, quoted};
 use serde_json::json;
@@ -60,6 +61,9 @@ pub(super) struct New {
     /// Decides which questions are drawn and everyone's order.
     #[arg(long, value_name = "N", default_value_t = 7, value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     seed: u64,
+    /// How passages are ranked: plain, proximity, feedback, fielded, dense. As the settings say if left out.
+    #[arg(long, value_name = "NAME")]
+    ranking: Option<Ranking>,
     /// Who judges: names, or a number of places for reviewers who are not known yet. You, if left out.
     #[arg(long, value_name = "N|NAME,…")]
     annotators: Option<String>,
@@ -180,6 +184,7 @@ fn new(lab: &Lab, args: &New) -> anyhow::Result<()> {
         overlap: args.overlap,
         repeat: args.repeat,
         seed: args.seed,
+        ranking: args.ranking,
     };
     let study = lab.plan(&args.dir, &planning)?;
     let plan = study.plan();

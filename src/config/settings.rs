@@ -2,6 +2,7 @@
 
 use super::Paths;
 use crate::fault::{Fault, Result};
+use crate::retrieve::Ranking;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -65,6 +66,10 @@ pub struct Retrieval {
     pub k: usize,
     /// Words a passage has at most.
     pub passage_words: usize,
+    /// How passages are ranked.
+    pub ranking: Ranking,
+    /// The folder of the encoder that ranks passages by what they mean; empty for none.
+    pub encoder: String,
 }
 
 /// How answers are drawn.
@@ -335,7 +340,7 @@ mod tests {
             |text: &str| Settings::layered(Some((text, "mine.toml"))).expect_err("refused").to_string();
         assert_eq!(
             message("[retrieval]\nkk = 5\n"),
-            "mine.toml, retrieval.kk: found a setting that does not exist; expected one of k, passage_words. \
+            "mine.toml, retrieval.kk: found a setting that does not exist; expected one of encoder, k, passage_words, ranking. \
              Correct its name or remove it."
         );
         assert!(

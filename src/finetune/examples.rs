@@ -206,7 +206,7 @@ mod tests {
     fn with<T>(k: usize, words: usize, test: impl FnOnce(&Source<'_>) -> T) -> T {
         let entry = Catalog::discover(None).find("everyday").expect("bundled");
         let dir = tempfile::tempdir().expect("a folder");
-        let settings = retrieve::Settings { length: PassageLength::default() };
+        let settings = retrieve::Settings::default();
         let index =
             retrieve::open_or_build(&entry, dir.path(), settings, SILENT, &Cancel::new()).expect("an index");
         let corpus = entry.read().expect("a corpus");

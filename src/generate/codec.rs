@@ -109,7 +109,8 @@ impl Codec {
     /// # Errors
     /// A [`Fault`] if the tokenizer fails on them.
     pub fn decode(&self, tokens: &[u32]) -> Result<String> {
-        let spelt = |tokens: &[u32]| self.tokenizer.decode(tokens, true).map_err(|e| broken(&self.place, &*e));
+        let spelt =
+            |tokens: &[u32]| self.tokenizer.decode(tokens, true).map_err(|e| broken(&self.place, &*e));
         let mut text = String::new();
         for run in tokens.chunk_by(|a, b| self.literal.contains_key(a) == self.literal.contains_key(b)) {
             match run.iter().map(|id| self.literal.get(id).map(String::as_str)).collect::<Option<String>>() {

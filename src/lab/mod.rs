@@ -3,7 +3,9 @@
 //!
 //! Knows every room of the core; nothing of the terminal.
 
+mod dense;
 mod evaluate;
+mod rankings;
 mod study;
 mod tune;
 
@@ -11,6 +13,7 @@ pub use crate::finetune::{HeldOut, Method, Outcome, Recipe, Status};
 pub use evaluate::{
     Difference, Evaluating, Evaluation, Figures, Measure, Measured, OfModel, OnCorpus, evaluated,
 };
+pub use rankings::{Gain, Ranked};
 pub use study::{Failed, Generated, Generating, Planning, WatchGenerating};
 pub use tune::{Ended, Grid, Tuned, Tuning, Turn, Watch, WatchGrid, name as tuned_name};
 
@@ -20,7 +23,7 @@ use crate::corpus::{Catalog, Entry, PassageLength};
 use crate::fault::{Fault, Result};
 use crate::generate::{Contender, Mode, Penalty, Quant, Sampling, Ways};
 use crate::job::{Cancel, Report};
-use crate::retrieve::{self, Index};
+use crate::retrieve::{self, Index, Ranking};
 use crate::study::Trials;
 use std::path::Path;
 
@@ -76,9 +79,25 @@ impl Lab {
         Ok(Self { paths, settings, catalog, models, trials })
     }
 
-    /// How passages are cut.
+    /// Whether all that a ranking needs is set.
+    pub fn can_rank(&self, ranking: Ranking) -> bool {
+        ranking != Ranking::Dense || !self.settings.retrieval.encoder.trim().is_empty()
+    }
+
+    /// The same lab, its passages ranked so, where that was asked for.
+    #[must_use]
+    pub fn ranked_by(mut self, ranking: Option<Ranking>) -> Self {
+        self.settings.retrieval.ranking = ranking.unwrap_or(self.settings.retrieval.ranking);
+        self
+    }
+
+    /// How passages are cut and ranked.
     pub fn retrieval(&self) -> retrieve::Settings {
-        retrieve::Settings { length: PassageLength { most_words: self.settings.retrieval.passage_words } }
+        retrieve::Settings {
+            length: PassageLength { most_words: self.settings.retrieval.passage_words },
+            ranking: self.settings.retrieval.ranking,
+            encoder: None,
+        }
     }
 
     /// The corpus named, or the first one.
@@ -101,7 +120,32 @@ impl Lab {
     /// # Errors
     /// As [`retrieve::open_or_build`].
     pub fn index(&self, corpus: &Entry, report: Report<'_>, cancel: &Cancel) -> Result<Index> {
-        retrieve::open_or_build(corpus, &self.paths.indices(), self.retrieval(), report, cancel)
+        self.index_ranked(corpus, self.settings.retrieval.ranking, report, cancel)
+    }
+
+    /// As [`Lab::index`], ranked otherwise than the settings say.
+    ///
+    /// # Errors
+    /// As [`retrieve::open_or_build`].
+    pub fn index_ranked(
+        &self,
+        corpus: &Entry,
+        ranking: Ranking,
+        report: Report<'_>,
+        cancel: &Cancel,
+    ) -> Result<Index> {
+        self.index_with(corpus, retrieve::Settings { ranking, ..self.retrieval() }, report, cancel)
+    }
+
+    fn index_with(
+        &self,
+        corpus: &Entry,
+        settings: retrieve::Settings,
+        report: Report<'_>,
+        cancel: &Cancel,
+    ) -> Result<Index> {
+        let index = retrieve::open_or_build(corpus, &self.paths.indices(), settings, report, cancel)?;
+        self.complete(index, &corpus.manifest.id, report, cancel)
     }
 
     /// As [`Lab::index`]; while it is being built, `watch` is given what is there so far.
@@ -115,7 +159,9 @@ impl Lab {
         report: Report<'_>,
         cancel: &Cancel,
     ) -> Result<Index> {
-        retrieve::open_or_watch(corpus, &self.paths.indices(), self.retrieval(), watch, report, cancel)
+        let indices = self.paths.indices();
+        let index = retrieve::open_or_watch(corpus, &indices, self.retrieval(), watch, report, cancel)?;
+        self.complete(index, &corpus.manifest.id, report, cancel)
     }
 
     /// Asks both contenders, and keeps the trial before it is returned.
@@ -134,7 +180,7 @@ impl Lab {
             question: question.to_owned(),
             corpus: asking.corpus.manifest.id.clone(),
             corpus_digest: asking.corpus.digest()?,
-            retrieval: self.retrieval(),
+            retrieval: index.settings(),
             k: asking.k,
             pair: asking.pair.clone(),
             sampling: asking.sampling.clone(),

@@ -8,7 +8,7 @@ use crate::corpus::{Entry, PassageLength, Split};
 use crate::fault::{Error, Fault, Result};
 use crate::generate::{Contender, Kind, Sampling, identity};
 use crate::job::{self, Cancel, Clock, Progress, Report};
-use crate::retrieve::{self, Index};
+use crate::retrieve::{self, Ranking};
 use crate::study::{self, Deed, Key, Plan, Reference, Rubric, SealedQuestion, Sources, Study};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -40,6 +40,8 @@ pub struct Planning {
     pub repeat: f64,
     /// Decides everything that is drawn but the sides.
     pub seed: u64,
+    /// How passages are ranked; as the settings say if left out.
+    pub ranking: Option<Ranking>,
 }
 
 /// What came of generating.
@@ -136,6 +138,7 @@ impl Lab {
             repeat: planning.repeat,
             k: self.settings.retrieval.k,
             passage_words: self.settings.retrieval.passage_words,
+            ranking: planning.ranking.unwrap_or(self.settings.retrieval.ranking),
             sampling: self.settings.sampling.clone(),
             examples: contenders.iter().filter_map(examples).collect(),
             highlight: Vec::new(),
@@ -288,8 +291,12 @@ impl Lab {
         let corpus = entry.read()?;
         let ids: Vec<String> = corpus.split(plan.split).map(|q| q.id.clone()).collect();
         let drawn = study::drawn(&ids, &corpus.manifest.id, plan.questions, plan.seed);
-        let settings = retrieve::Settings { length: PassageLength { most_words: plan.passage_words } };
-        let index: Index = retrieve::open_or_build(entry, &self.paths.indices(), settings, report, cancel)?;
+        let settings = retrieve::Settings {
+            length: PassageLength { most_words: plan.passage_words },
+            ranking: plan.ranking,
+            encoder: None,
+        };
+        let index = self.index_with(entry, settings, report, cancel)?;
         let of_split: BTreeMap<&str, _> = corpus.split(plan.split).map(|q| (q.id.as_str(), q)).collect();
         let mut found = Vec::new();
         for question in drawn.iter().filter_map(|id| of_split.get(id.as_str())) {
@@ -307,7 +314,7 @@ impl Lab {
                 rerun: Rerun {
                     juxta: env!("CARGO_PKG_VERSION").to_owned(),
                     corpus_digest: corpus.digest.clone(),
-                    retrieval: settings,
+                    retrieval: index.settings(),
                     k: plan.k,
                     passages_used: hits.len(),
                     messages: Vec::new(),

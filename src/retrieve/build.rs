@@ -2,6 +2,8 @@
 //! half-made, and two builds at once end in one index. Where there is an index of the corpus's earlier content, only the
 //! documents that have changed since are taken out and put in.
 
+use super::dense::EncoderDigest;
+use super::ranking::Ranking;
 use super::schema::{self, Fields, TOKENIZER};
 use super::search::Index;
 use crate::corpus::{self, Changes, Document, Entry, Known, PassageLength, passages};
@@ -18,11 +20,17 @@ use tantivy::{IndexWriter, TantivyDocument, Term};
 /// How many passages a question gets, unless asked otherwise.
 pub const DEFAULT_K: usize = 3;
 
-/// What decides an index, beside its corpus.
+/// How passages are cut, which decides an index beside its corpus, and how they are ranked, which does not.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {
     /// How long passages are.
     pub length: PassageLength,
+    /// How they are ranked.
+    #[serde(default, skip_serializing_if = "Ranking::is_plain")]
+    pub ranking: Ranking,
+    /// The encoder, where they are ranked by one: what the index was opened with, never asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encoder: Option<EncoderDigest>,
 }
 
 /// Bytes each indexing thread may hold before it writes a segment.

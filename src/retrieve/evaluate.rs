@@ -2,6 +2,7 @@
 //! whole documents.
 
 use super::measures::{CUTS, Measures, measures};
+use super::ranking::Ranking;
 use super::search::{Hit, Index};
 use crate::corpus::{Corpus, Question, Split, passages, shares_few_words};
 use crate::fault::Result;
@@ -23,6 +24,8 @@ pub struct Evaluation {
     pub corpus: String,
     /// The digest of what was searched.
     pub corpus_digest: String,
+    /// How it was ranked.
+    pub ranking: Ranking,
     /// What is ranked.
     pub unit: Unit,
     /// Over every question that was measured; absent if there are none.
@@ -57,6 +60,10 @@ pub struct Run {
     pub ranking: Vec<(String, f32)>,
     /// Grades by name.
     pub grades: BTreeMap<String, i32>,
+    /// What the ranking is worth.
+    pub measures: Measures,
+    /// The document of its first gold: questions about one document stand or fall together.
+    pub about: Option<String>,
 }
 
 /// Means over questions; [`Measures`] says what of.
@@ -95,8 +102,9 @@ pub fn evaluate(corpus: &Corpus, index: &Index, report: Report<'_>, cancel: &Can
             _ => (by_document(index, question)?, corpus.judged.of(id).cloned().unwrap_or_default()),
         };
         if let Some(figures) = measures(&ranking, &grades) {
-            measured.push((figures, gold.is_some_and(|q| shares_few_words(q, &terms))));
-            runs.push(Run { question: (*id).to_owned(), ranking, grades });
+            measured.push((figures.clone(), gold.is_some_and(|q| shares_few_words(q, &terms))));
+            let about = gold.and_then(|q| q.gold.first()).map(|g| g.document.clone());
+            runs.push(Run { question: (*id).to_owned(), ranking, grades, measures: figures, about });
         }
     }
     let of = |keep: &dyn Fn(bool) -> bool| {
@@ -106,6 +114,7 @@ pub fn evaluate(corpus: &Corpus, index: &Index, report: Report<'_>, cancel: &Can
     Ok(Evaluation {
         corpus: corpus.manifest.id.clone(),
         corpus_digest: corpus.digest.clone(),
+        ranking: index.settings().ranking,
         unit,
         all: of(&|_| true),
         few_shared_words: of(&|few| few && apart),
@@ -132,6 +141,61 @@ fn asked(corpus: &Corpus, unit: Unit) -> Vec<(&str, &str, Option<&Question>)> {
         .filter(|(_, (_, split))| !tested || *split == Split::Test)
         .map(|(id, (question, _))| (id, question, None))
         .collect()
+}
+
+/// A line of what other tools need to rank the same words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Analysed {
+    /// A passage, as the index keeps it.
+    Passage {
+        /// Its document and number.
+        passage: String,
+        /// The terms of its text, in order.
+        text: Vec<String>,
+        /// Those of its document's title.
+        title: Vec<String>,
+        /// Those of its heading.
+        heading: Vec<String>,
+    },
+    /// A question that is measured.
+    Question {
+        /// Its id.
+        question: String,
+        /// The terms that it is searched by.
+        terms: Vec<String>,
+    },
+}
+
+/// Every passage and every question that [`evaluate`] would ask, as terms.
+///
+/// # Errors
+/// As reading documents, those of `see`, and [`crate::fault::Error::Cancelled`] between documents.
+pub fn analysed(
+    corpus: &Corpus,
+    index: &Index,
+    see: &mut dyn FnMut(Analysed) -> Result<()>,
+    cancel: &Cancel,
+) -> Result<()> {
+    let terms = Terms::of_language(&corpus.manifest.language);
+    let of = |text: &str| terms.of(text).into_iter().map(|t| t.term).collect::<Vec<_>>();
+    corpus.documents.each(&mut |document| {
+        cancel.check()?;
+        for passage in passages(&document, index.settings().length) {
+            see(Analysed::Passage {
+                passage: name(&document.id, passage.number),
+                text: of(&document.text[passage.range.clone()]),
+                title: of(&document.title),
+                heading: of(passage.section.as_deref().unwrap_or_default()),
+            })?;
+        }
+        Ok(())
+    })?;
+    let unit = if corpus.judged.is_empty() { Unit::Passages } else { Unit::Documents };
+    for (id, question, _) in asked(corpus, unit) {
+        see(Analysed::Question { question: id.to_owned(), terms: index.terms_of(question) })?;
+    }
+    Ok(())
 }
 
 fn by_passage(index: &Index, question: &str) -> Result<Vec<(String, f32)>> {

@@ -2,12 +2,19 @@
 //! Knows corpora and text; nothing of models.
 
 mod build;
+mod dense;
 mod evaluate;
+mod feedback;
 mod measures;
+mod nearness;
+mod ranking;
 mod schema;
 mod search;
+mod typed;
 
 pub use build::{DEFAULT_K, Settings, name, open, open_or_build, open_or_watch};
-pub use evaluate::{Evaluation, Figures, Unit, evaluate, is_relevant};
+pub use dense::{Encode, EncoderDigest};
+pub use evaluate::{Analysed, Evaluation, Figures, Run, Unit, analysed, evaluate, is_relevant};
 pub use measures::{Measures, measures};
+pub use ranking::Ranking;
 pub use search::{Hit, Index};

@@ -1,16 +1,24 @@
 //! From a question to hits.
 
 use super::build::{Settings, tantivy_fault};
+use super::dense::{self, Dense, Encode};
+use super::feedback;
+use super::nearness::nearness;
+use super::ranking::Ranking;
 use super::schema::{self, Fields, TOKENIZER};
+use super::typed::{Place, Typed};
 use crate::fault::{Fault, Result};
+use crate::job::{Cancel, Report};
 use crate::text::Terms;
 use serde::{Deserialize, Serialize};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use tantivy::collector::TopDocs;
+use tantivy::query::Bm25StatisticsProvider;
 use tantivy::query::{BooleanQuery, BoostQuery, DisjunctionMaxQuery, Occur, Query, TermQuery};
 use tantivy::schema::{Field, IndexRecordOption, Value};
-use tantivy::{IndexReader, ReloadPolicy, TantivyDocument, Term};
+use tantivy::{DocAddress, IndexReader, ReloadPolicy, Searcher, TantivyDocument, Term};
 
 /// How much a word of the title or of the heading counts against one of the text. A word counts where it counts
 /// most, and the other places add this tenth of theirs: if they simply added up, the passages that keep repeating
@@ -21,6 +29,10 @@ const SECTION_BOOST: f32 = 1.0;
 const TIE: f32 = 0.1;
 /// Fetched beyond what was asked for, so that equal scores at the edge are ordered the same every time.
 const MARGIN: usize = 16;
+/// How many of the first passages are looked at for how near their words stand.
+const LOOKED_AT: usize = 200;
+/// How many passages with all the words of what must be held are looked through for those that hold it.
+const LOOKED_THROUGH: usize = 1_000;
 
 /// A passage that matched.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -28,7 +40,7 @@ pub struct Hit {
     /// From 1.
     pub rank: usize,
     /// BM25: for each word of the question that of text, title or heading, whichever is highest, and a tenth of
-    /// the others.
+    /// the others; see [`Ranking`] for what else may be in it.
     pub score: f32,
     /// The id of its document.
     pub document: String,
@@ -57,6 +69,18 @@ impl Hit {
     }
 }
 
+/// A question, ready to be searched by.
+struct Asked {
+    question: String,
+    /// Sorted, each once.
+    terms: Vec<String>,
+    /// What must be held, as runs of terms.
+    required: Vec<(Place, Vec<String>)>,
+}
+
+/// A score and whose it is.
+pub(super) type Found = (f32, DocAddress);
+
 /// An index that can be searched. Cheap to share between threads behind an `Arc`.
 pub struct Index {
     path: PathBuf,
@@ -64,6 +88,7 @@ pub struct Index {
     fields: Fields,
     terms: Terms,
     settings: Settings,
+    dense: Option<Dense>,
 }
 
 impl Index {
@@ -79,7 +104,7 @@ impl Index {
         let terms = Terms::of_language(language);
         index.tokenizers().register(TOKENIZER, terms.analyzer());
         let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into().map_err(failed)?;
-        Ok(Self { path: path.to_owned(), reader, fields, terms, settings })
+        Ok(Self { path: path.to_owned(), reader, fields, terms, settings, dense: None })
     }
 
     /// The folder it lies in.
@@ -97,24 +122,62 @@ impl Index {
         self.reader.searcher().num_docs()
     }
 
+    /// The same index, its passages ranked otherwise.
+    #[must_use]
+    pub fn ranked_by(mut self, ranking: Ranking) -> Self {
+        self.settings.ranking = ranking;
+        self
+    }
+
+    /// The same index with a vector for every passage, made now where there is none in the file beside `indices` that is
+    /// kept for the corpus and the encoder: what [`Ranking::Dense`] needs.
+    ///
+    /// # Errors
+    /// A [`Fault`] if the index is damaged or the file cannot be written, what encoding fails with, and
+    /// [`crate::fault::Error::Cancelled`] between batches, when what was made is kept.
+    pub fn with_vectors(
+        mut self,
+        encoder: Arc<dyn Encode>,
+        indices: &Path,
+        corpus: &str,
+        report: Report<'_>,
+        cancel: &Cancel,
+    ) -> Result<Self> {
+        let searcher = self.reader.searcher();
+        let mut passages = Vec::new();
+        for (segment, reader) in (0..).zip(searcher.segment_readers()) {
+            for number in reader.doc_ids_alive() {
+                cancel.check()?;
+                let address = DocAddress::new(segment, number);
+                let stored = self.stored(&searcher, address)?;
+                let text_of = |field| text_of(&stored, field);
+                let (title, section) = (text_of(self.fields.title), text_of(self.fields.section));
+                let heading = if section.is_empty() { title } else { format!("{title}: {section}") };
+                passages.push((address, format!("{heading}\n{}", text_of(self.fields.text))));
+            }
+        }
+        let dense = dense::vectors(encoder, passages, indices, corpus, report, cancel)?;
+        self.settings.encoder = Some(dense.encoder());
+        self.dense = Some(dense);
+        Ok(self)
+    }
+
     /// The `k` best passages for a question, best first; fewer where fewer share a word with it. Equal scores are
     /// ordered by document and place.
     ///
     /// # Errors
     /// A [`Fault`] if the index is damaged.
     pub fn search(&self, question: &str, k: usize) -> Result<Vec<Hit>> {
-        let failed = |e: tantivy::TantivyError| tantivy_fault(&self.path, &e);
         let asked = self.asked(question);
-        if asked.is_empty() || k == 0 {
+        let words: HashSet<String> = asked.terms.iter().cloned().collect();
+        if k == 0 {
             return Ok(Vec::new());
         }
         let searcher = self.reader.searcher();
-        let collector = TopDocs::with_limit(k.saturating_add(MARGIN)).order_by_score();
-        let found = searcher.search(&self.query(&asked), &collector).map_err(failed)?;
+        let found = self.found(&searcher, &asked, k.saturating_add(MARGIN))?;
         let mut hits = Vec::with_capacity(found.len());
         for (score, address) in found {
-            let stored: TantivyDocument = searcher.doc(address).map_err(failed)?;
-            hits.push(self.hit(&stored, score, &asked));
+            hits.push(self.hit(&self.stored(&searcher, address)?, score, &words));
         }
         hits.sort_by(|a, b| {
             b.score.total_cmp(&a.score).then_with(|| (&a.document, a.passage).cmp(&(&b.document, b.passage)))
@@ -131,45 +194,216 @@ impl Index {
     /// # Errors
     /// A [`Fault`] if the index is damaged.
     pub fn ranking(&self, question: &str, k: usize) -> Result<Vec<(String, usize, f32)>> {
-        let failed = |e: tantivy::TantivyError| tantivy_fault(&self.path, &e);
         let asked = self.asked(question);
-        if asked.is_empty() || k == 0 {
+        if k == 0 {
             return Ok(Vec::new());
         }
         let searcher = self.reader.searcher();
-        let collector = TopDocs::with_limit(k).order_by_score();
-        let found = searcher.search(&self.query(&asked), &collector).map_err(failed)?;
+        let mut found = self.found(&searcher, &asked, k)?;
+        found.truncate(k);
         let mut ranking = Vec::with_capacity(found.len());
         for (score, address) in found {
-            let stored: TantivyDocument = searcher.doc(address).map_err(failed)?;
-            let document =
-                stored.get_first(self.fields.document).and_then(|v| v.as_str()).unwrap_or_default();
-            let number = stored.get_first(self.fields.number).and_then(|v| v.as_u64()).unwrap_or_default();
-            ranking.push((document.to_owned(), usize::try_from(number).unwrap_or(usize::MAX), score));
+            let stored = self.stored(&searcher, address)?;
+            ranking.push((
+                text_of(&stored, self.fields.document),
+                number_of(&stored, self.fields.number),
+                score,
+            ));
         }
         Ok(ranking)
     }
 
-    /// The terms a question is searched by: without stop words, unless it has nothing else.
-    fn asked(&self, question: &str) -> HashSet<String> {
-        let all = self.terms.of(question);
-        let content: HashSet<_> = all.iter().filter(|t| !t.is_stop_word).map(|t| t.term.clone()).collect();
-        if content.is_empty() { all.into_iter().map(|t| t.term).collect() } else { content }
+    /// The terms that a question is searched by, sorted.
+    pub fn terms_of(&self, question: &str) -> Vec<String> {
+        self.asked(question).terms
     }
 
-    fn query(&self, asked: &HashSet<String>) -> BooleanQuery {
-        let clauses: Vec<(Occur, Box<dyn Query>)> = asked
-            .iter()
-            .map(|term| {
+    /// The terms a question is searched by: without stop words, unless it has nothing else.
+    fn asked(&self, question: &str) -> Asked {
+        let typed = (self.settings.ranking == Ranking::Fielded).then(|| Typed::parse(question));
+        let (rest, required) = match &typed {
+            Some(typed) => (typed.rest.as_str(), typed.required.clone()),
+            None => (question, Vec::new()),
+        };
+        let all = self.terms.of(rest);
+        let mut terms: Vec<_> = all.iter().filter(|t| !t.is_stop_word).map(|t| t.term.clone()).collect();
+        let required: Vec<(Place, Vec<String>)> = required
+            .into_iter()
+            .map(|r| (r.place, self.terms.of(r.words).into_iter().map(|t| t.term).collect::<Vec<_>>()))
+            .filter(|(_, words)| !words.is_empty())
+            .collect();
+        if terms.is_empty() && required.is_empty() {
+            terms = all.into_iter().map(|t| t.term).collect();
+        }
+        terms.extend(required.iter().flat_map(|(_, words)| words.clone()));
+        // In an order of their own: a sum of floats hangs on it.
+        terms.sort_unstable();
+        terms.dedup();
+        Asked { question: question.to_owned(), terms, required }
+    }
+
+    /// At least the `k` best passages, where so many share a word with the question, best first.
+    fn found(&self, searcher: &Searcher, asked: &Asked, k: usize) -> Result<Vec<Found>> {
+        if self.settings.ranking == Ranking::Dense {
+            return self.fused(searcher, asked, k);
+        }
+        if asked.terms.is_empty() {
+            return Ok(Vec::new());
+        }
+        let plain = || asked.terms.iter().map(|term| (term.as_str(), 1.0));
+        match self.settings.ranking {
+            Ranking::Plain | Ranking::Dense => self.best(searcher, &self.query(plain()), k),
+            Ranking::Proximity => {
+                let mut found = self.best(searcher, &self.query(plain()), k.max(LOOKED_AT))?;
+                self.add_nearness(searcher, asked, &mut found)?;
+                Ok(found)
+            }
+            Ranking::Feedback => {
+                let first = self.best(searcher, &self.query(plain()), feedback::TEXTS)?;
+                let weights = self.fed_back(searcher, asked, &first)?;
+                self.best(searcher, &self.query(weights.iter().map(|(t, w)| (t.as_str(), *w))), k)
+            }
+            Ranking::Fielded => {
+                if asked.required.is_empty() {
+                    return self.best(searcher, &self.query(plain()), k);
+                }
+                let query = self.query_with(plain(), &asked.required);
+                let mut found = Vec::new();
+                for (score, address) in self.best(searcher, &query, k.max(LOOKED_THROUGH))? {
+                    if self.holds(&self.stored(searcher, address)?, &asked.required) {
+                        found.push((score, address));
+                    }
+                }
+                Ok(found)
+            }
+        }
+    }
+
+    /// By words and by vectors; by vectors alone, where the question has no words.
+    fn fused(&self, searcher: &Searcher, asked: &Asked, k: usize) -> Result<Vec<Found>> {
+        let Some(dense) = &self.dense else {
+            return Err(Fault::new("ranking dense", "an index without vectors")
+                .expected("one that was opened with an encoder")
+                .next("Set retrieval.encoder, or rank otherwise.")
+                .into());
+        };
+        let depth = k.max(dense::DEPTH);
+        if asked.question.trim().is_empty() {
+            return Ok(Vec::new());
+        }
+        let words = match asked.terms.is_empty() {
+            true => Vec::new(),
+            false => {
+                let query = self.query(asked.terms.iter().map(|term| (term.as_str(), 1.0)));
+                self.best(searcher, &query, depth)?
+            }
+        };
+        let mut found = dense::fused(&words, &dense.best(&asked.question, depth)?);
+        found.truncate(k);
+        Ok(found)
+    }
+
+    fn best(&self, searcher: &Searcher, query: &dyn Query, k: usize) -> Result<Vec<Found>> {
+        let collector = TopDocs::with_limit(k).order_by_score();
+        Ok(searcher.search(query, &collector).map_err(|e| tantivy_fault(&self.path, &e))?)
+    }
+
+    fn stored(&self, searcher: &Searcher, address: DocAddress) -> Result<TantivyDocument> {
+        Ok(searcher.doc(address).map_err(|e| tantivy_fault(&self.path, &e))?)
+    }
+
+    /// Adds to the first of what was found what their words' nearness is worth, and puts them in order again.
+    #[allow(clippy::cast_precision_loss)] // Counts of words and passages.
+    fn add_nearness(&self, searcher: &Searcher, asked: &Asked, found: &mut [Found]) -> Result<()> {
+        let failed = |e: tantivy::TantivyError| tantivy_fault(&self.path, &e);
+        let passages = searcher.num_docs() as f32;
+        let mut weight = HashMap::new();
+        for term in &asked.terms {
+            let with =
+                searcher.doc_freq(&Term::from_field_text(self.fields.text, term)).map_err(failed)? as f32;
+            weight.insert(term.as_str(), (1.0 + (passages - with + 0.5).max(0.0) / (with + 0.5)).ln());
+        }
+        let words = searcher.total_num_tokens(self.fields.text).map_err(failed)? as f32;
+        let mean = (words / passages).max(1.0);
+        for (score, address) in found.iter_mut().take(LOOKED_AT) {
+            let text = text_of(&self.stored(searcher, *address)?, self.fields.text);
+            let terms = self.terms.of(&text);
+            let places: Vec<(usize, &str)> = (terms.iter().enumerate())
+                .filter(|(_, t)| weight.contains_key(t.term.as_str()))
+                .map(|(place, t)| (place, t.term.as_str()))
+                .collect();
+            *score += nearness(&places, &weight, terms.len() as f32 / mean);
+        }
+        // What was not looked at had no more than the last of these, and nothing of theirs was lowered.
+        found.sort_by(|a, b| b.0.total_cmp(&a.0));
+        Ok(())
+    }
+
+    /// The question's terms and those that stand out in what it found first, with weights.
+    fn fed_back(&self, searcher: &Searcher, asked: &Asked, first: &[Found]) -> Result<Vec<(String, f32)>> {
+        let mut texts = Vec::with_capacity(first.len());
+        for (score, address) in first {
+            let text = text_of(&self.stored(searcher, *address)?, self.fields.text);
+            let words = self.terms.of(&text).into_iter().filter(|t| !t.is_stop_word).map(|t| t.term);
+            texts.push((words.collect::<Vec<_>>(), *score));
+        }
+        // A word of every tenth passage says little of what was asked, and a number or a letter nothing.
+        let common = searcher.num_docs() / 10;
+        let keep = |term: &str| {
+            let text = Term::from_field_text(self.fields.text, term);
+            term.chars().count() > 1
+                && term.chars().any(char::is_alphabetic)
+                && searcher.doc_freq(&text).is_ok_and(|with| with <= common.max(1))
+        };
+        Ok(feedback::terms(&asked.terms, &texts, &keep))
+    }
+
+    /// Whether a passage holds all that must stand in it, word after word.
+    fn holds(&self, stored: &TantivyDocument, required: &[(Place, Vec<String>)]) -> bool {
+        let terms = |field| self.terms.of(&text_of(stored, field));
+        required.iter().all(|(place, words)| {
+            self.fields_of(*place).iter().any(|field| {
+                terms(*field).windows(words.len()).any(|run| run.iter().map(|t| &t.term).eq(words.iter()))
+            })
+        })
+    }
+
+    fn fields_of(&self, place: Place) -> Vec<Field> {
+        match place {
+            Place::Anywhere => vec![self.fields.text, self.fields.title, self.fields.section],
+            Place::Title => vec![self.fields.title],
+            Place::Heading => vec![self.fields.section],
+        }
+    }
+
+    fn query<'a>(&self, weights: impl Iterator<Item = (&'a str, f32)>) -> BooleanQuery {
+        self.query_with(weights, &[])
+    }
+
+    fn query_with<'a>(
+        &self,
+        weights: impl Iterator<Item = (&'a str, f32)>,
+        required: &[(Place, Vec<String>)],
+    ) -> BooleanQuery {
+        let mut clauses: Vec<(Occur, Box<dyn Query>)> = weights
+            .map(|(term, weight)| {
                 let fields = vec![
-                    self.clause(self.fields.text, term, 1.0),
-                    self.clause(self.fields.title, term, TITLE_BOOST),
-                    self.clause(self.fields.section, term, SECTION_BOOST),
+                    self.clause(self.fields.text, term, weight),
+                    self.clause(self.fields.title, term, weight * TITLE_BOOST),
+                    self.clause(self.fields.section, term, weight * SECTION_BOOST),
                 ];
                 let best: Box<dyn Query> = Box::new(DisjunctionMaxQuery::with_tie_breaker(fields, TIE));
                 (Occur::Should, best)
             })
             .collect();
+        for (place, words) in required {
+            for word in words {
+                let fields = self.fields_of(*place).into_iter().map(|field| self.clause(field, word, 1.0));
+                // What a word is worth is said above.
+                let any = Box::new(DisjunctionMaxQuery::new(fields.collect()));
+                clauses.push((Occur::Must, Box::new(BoostQuery::new(any, 0.0))));
+            }
+        }
         BooleanQuery::new(clauses)
     }
 
@@ -179,11 +413,8 @@ impl Index {
     }
 
     fn hit(&self, stored: &TantivyDocument, score: f32, asked: &HashSet<String>) -> Hit {
-        let text_of = |field| stored.get_first(field).and_then(|v| v.as_str()).unwrap_or_default().to_owned();
-        let number_of = |field| {
-            let number = stored.get_first(field).and_then(|v| v.as_u64()).unwrap_or_default();
-            usize::try_from(number).unwrap_or(usize::MAX)
-        };
+        let text_of = |field| text_of(stored, field);
+        let number_of = |field| number_of(stored, field);
         let text = text_of(self.fields.text);
         let matches = self.matches(&text, asked);
         let section = text_of(self.fields.section);
@@ -208,6 +439,15 @@ impl Index {
             .map(|t| (t.range.start, t.range.end))
             .collect()
     }
+}
+
+fn text_of(stored: &TantivyDocument, field: Field) -> String {
+    stored.get_first(field).and_then(|v| v.as_str()).unwrap_or_default().to_owned()
+}
+
+fn number_of(stored: &TantivyDocument, field: Field) -> usize {
+    let number = stored.get_first(field).and_then(|v| v.as_u64()).unwrap_or_default();
+    usize::try_from(number).unwrap_or(usize::MAX)
 }
 
 impl std::fmt::Debug for Index {
@@ -258,6 +498,50 @@ mod tests {
         let (_dir, index) = index_of(&[("c", "Same words."), ("a", "Same words."), ("b", "Same words.")]);
         let hits = index.search("same words", 2).expect("searched");
         assert_eq!(hits.iter().map(|h| h.document.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+    }
+
+    #[test]
+    fn words_that_stand_together_come_before_words_that_stand_apart() {
+        let (_dir, index) = index_of(&[
+            ("a", "Uric substances and, after a long time in the cold, some acid."),
+            ("b", "Some substances, and after a long time in the cold, uric acid."),
+        ]);
+        let first = |index: &Index| index.search("uric acid", 1).expect("searched").remove(0).document;
+        assert_eq!(first(&index), "a", "equal by BM25");
+        assert_eq!(first(&index.ranked_by(Ranking::Proximity)), "b");
+    }
+
+    #[test]
+    fn words_of_what_was_found_first_find_what_shares_no_word_with_the_question() {
+        let mut documents: Vec<(String, String)> = (0..40)
+            .map(|n| (format!("x{n:02}"), format!("Nothing of interest stands in number {n}.")))
+            .collect();
+        documents.push(("a".into(), "Gout comes of urate.".into()));
+        documents.push(("b".into(), "Urate dissolves poorly.".into()));
+        let documents: Vec<_> = documents.iter().map(|(id, text)| (id.as_str(), text.as_str())).collect();
+        let (_dir, index) = index_of(&documents);
+        let found = |index: &Index| -> Vec<String> {
+            index.search("gout", 5).expect("searched").into_iter().map(|h| h.document).collect()
+        };
+        assert_eq!(found(&index), ["a"]);
+        assert_eq!(found(&index.ranked_by(Ranking::Feedback)), ["a", "b"]);
+    }
+
+    #[test]
+    fn what_is_typed_in_quotation_marks_or_after_a_field_must_be_there() {
+        let (_dir, index) = index_of(&[
+            ("a", "# Gout\n\nUric and other acid is cold."),
+            ("b", "# Salt\n\nThe uric acid is cold; so is gout."),
+        ]);
+        let index = index.ranked_by(Ranking::Fielded);
+        let found = |question: &str| -> Vec<String> {
+            index.search(question, 5).expect("searched").into_iter().map(|h| h.document).collect()
+        };
+        assert_eq!(found("cold \"uric acid\""), ["b"]);
+        assert_eq!(found("title:gout cold"), ["a"]);
+        assert_eq!(found("title:gout \"uric acid\""), Vec::<String>::new());
+        assert_eq!(found("uric acid cold").len(), 2, "an ordinary question is as ever");
+        assert_eq!(found("is \"of the\" title:").len(), 0);
     }
 
     #[test]

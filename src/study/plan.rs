@@ -4,6 +4,7 @@ use super::toml_file;
 use crate::config::{Layer, SamplingSettings};
 use crate::corpus::Split;
 use crate::fault::{Fault, Result};
+use crate::retrieve::Ranking;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -41,6 +42,9 @@ pub struct Plan {
     pub k: usize,
     /// Words a passage has at most.
     pub passage_words: usize,
+    /// How passages are ranked.
+    #[serde(default, skip_serializing_if = "Ranking::is_plain")]
+    pub ranking: Ranking,
     /// How answers are drawn.
     pub sampling: SamplingSettings,
     /// On how many examples contenders were fine-tuned, as their models' cards said when the study was planned; those
@@ -122,6 +126,7 @@ repeat = {repeat}             # the share of items that come back later, with th
 
 k = {k}                   # passages a question gets
 passage_words = {words}     # words a passage has at most
+ranking = {ranking}       # plain (BM25), proximity, feedback, fielded, dense
 highlight = {highlight}          # layers shown at the start: question, support-a, support-b; they can sway a judge
 
 [sampling]
@@ -147,6 +152,7 @@ seed = {draw}
             repeat = float(self.repeat),
             k = self.k,
             words = self.passage_words,
+            ranking = quoted(self.ranking.name()),
             highlight = list(&self.highlight.iter().map(word).collect::<Vec<_>>()),
             temperature = float(s.temperature),
             again = float(s.again_temperature),
@@ -245,6 +251,7 @@ mod tests {
         plan.title = "A \"title\"\n# with everything: é\\".into();
         plan.against = vec!["path/to a model".into(), "other".into()];
         plan.overlap = 1.0;
+        plan.ranking = Ranking::Feedback;
         plan.highlight = vec![Layer::SupportA, Layer::Question];
         plan.examples = [("path/to a \"model\".é".into(), 500), ("other".into(), 1_000)].into();
         assert_eq!(Plan::parse(&plan.text(), "study.toml").expect("sound"), plan);

@@ -280,6 +280,26 @@ fn the_help_lists_every_key() {
 }
 
 #[test]
+fn the_ranking_that_is_chosen_opens_the_index_anew_and_stands_in_the_head() {
+    let mut app = done();
+    let mut chosen = Vec::new();
+    for _ in 0..4 {
+        for effect in app.update(Message::Key(KeyCode::Char('w').into())) {
+            if let super::app::Effect::Index(entry, ranking) = effect {
+                assert_eq!(entry.manifest.id, app.corpus.manifest.id);
+                chosen.push(ranking.name());
+                app.update(Message::Indexed(entry.manifest.id, Ok(7)));
+            }
+        }
+        let buffer = frame(&mut app, Theme::new(true), 200, 60);
+        let head = printed(&buffer).lines().next().unwrap_or_default().to_owned();
+        let shown = chosen.last().is_some_and(|name| head.contains(&format!("passages by {name}")));
+        assert_eq!(shown, chosen.last() != Some(&"plain"), "{head}");
+    }
+    assert_eq!(chosen, ["proximity", "feedback", "fielded", "plain"], "dense only where an encoder is set");
+}
+
+#[test]
 fn a_model_that_cannot_be_loaded_leaves_the_other_its_answer() {
     let mut app = asked();
     let mut failed = answer(Side::B, "", Finish::Failed);

@@ -115,6 +115,8 @@ pub enum Action {
     LayerA,
     LayerB,
     MorePassages,
+    /// The next way of ranking passages.
+    NextRanking,
     FewerPassages,
     Judge,
     Degree(u8),
@@ -202,6 +204,7 @@ pub const BINDINGS: &[Binding] = bindings![
     Action::LayerB, ["3"], "support B", "Show or hide what supports answer B.", PANELS, 0;
     Action::MorePassages, ["+"], "more passages", "Retrieve one passage more for the next question.", PANELS, 0;
     Action::FewerPassages, ["-"], "fewer passages", "Retrieve one passage less for the next question.", PANELS, 0;
+    Action::NextRanking, ["w"], "ranking", "Rank passages the next way: plain, proximity, feedback, fielded, dense.", PANELS, 0;
     Action::Trials, ["t"], "trials", "Browse the earlier trials of this corpus.", PANELS, 4;
     Action::Corpora, ["c"], "corpus", "Choose the corpus.", PANELS, 4;
     Action::Models, ["m"], "models", "Choose the two models.", PANELS, 4;

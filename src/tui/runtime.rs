@@ -14,7 +14,7 @@ use crate::corpus::{Entry, Split};
 use crate::fault::{Error, Fault};
 use crate::job::{self, Cancel, Progress, Task};
 use crate::lab::{self, Asking, Lab, Planning, Tuning};
-use crate::retrieve::Index;
+use crate::retrieve::{Index, Ranking};
 use crate::study::{self, DataLock, Draft, Files as StudyFiles, History, Journal, Judgment, Study};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use ratatui::Frame;
@@ -207,7 +207,7 @@ impl Runtime {
     fn carry_out(&mut self, effects: Vec<Effect>) -> bool {
         for effect in effects {
             let done = match effect {
-                Effect::Index(entry) => self.open_index(*entry),
+                Effect::Index(entry, ranking) => self.open_index(*entry, ranking),
                 Effect::Warm(pair) => self.warm(*pair),
                 Effect::Ask(ask) => {
                     let asking = lab::sampling(&self.lab.settings.sampling).map(|sampling| Asking {
@@ -298,21 +298,23 @@ impl Runtime {
         Ok(())
     }
 
-    fn open_index(&mut self, entry: Entry) -> std::io::Result<()> {
+    fn open_index(&mut self, entry: Entry, ranking: Ranking) -> std::io::Result<()> {
         let (lab, sender, slot) = (Arc::clone(&self.lab), self.sender.clone(), Arc::clone(&self.index));
-        // A task that was begun for another corpus is dropped here, and stops.
+        // A task that was begun for another corpus or ranking is dropped here, and stops.
         self.indexing = None;
         *slot.lock().unwrap_or_else(PoisonError::into_inner) = None;
         self.indexing = Some(job::spawn("index", move |cancel| {
             let report = |progress: Progress| {
                 let _ = sender.send(Message::Indexing(progress));
             };
-            let result = match lab.index(&entry, &report, &cancel) {
+            let result = match lab.index_ranked(&entry, ranking, &report, &cancel) {
                 Ok(index) => {
                     let passages = index.passages();
-                    if !cancel.is_cancelled() {
-                        *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(index));
+                    // Another one is on its way by now.
+                    if cancel.is_cancelled() {
+                        return;
                     }
+                    *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(index));
                     Ok(passages)
                 }
                 Err(Error::Cancelled) => return,

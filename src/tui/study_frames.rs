@@ -158,6 +158,7 @@ fn the_form_is_filled_in_so_that_enter_makes_a_study() {
             overlap: 0.3,
             repeat: 0.1,
             seed: 7,
+            ranking: None,
         }
     );
     assert!(text(&mut app).contains("making the folder"));

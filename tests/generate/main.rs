@@ -2,6 +2,7 @@
 //! broken file. The data under `tests/data/models` is made by `tests/reference/logits.py`.
 
 mod adapters;
+mod encoder;
 mod export;
 mod faults;
 mod fuzz;

@@ -97,7 +97,7 @@ impl App {
         self.reset_view();
         self.index = Index::Opening(None);
         self.type_question();
-        effects.push(Effect::Index(Box::new(self.corpus.clone())));
+        effects.push(Effect::Index(Box::new(self.corpus.clone()), self.settings.retrieval.ranking));
         if !self.pair_chosen
             && let Some(pair) = default_pair(&self.models, &self.corpus.manifest.id)
         {

@@ -1,8 +1,9 @@
 //! Looking: focus, scrolling, passages, citations, highlights.
 
-use super::{App, Over, Panel};
+use super::{App, Effect, Index, Over, Panel};
 use crate::compare::Side;
 use crate::config::Layer;
+use crate::retrieve::Ranking;
 use crate::tui::keys::Context;
 
 impl App {
@@ -112,6 +113,19 @@ impl App {
     pub(super) fn more_passages(&mut self, by: isize) {
         self.k = self.k.saturating_add_signed(by).clamp(1, 20);
         self.notice = Some(format!("The next question gets {} passages.", self.k));
+    }
+
+    /// Ranks passages the next way, from the next question on.
+    pub(super) fn next_ranking(&mut self) -> Vec<Effect> {
+        let mut ranking = self.settings.retrieval.ranking.next();
+        // Without an encoder it would only say that there is none.
+        if ranking == Ranking::Dense && self.settings.retrieval.encoder.trim().is_empty() {
+            ranking = ranking.next();
+        }
+        self.settings.retrieval.ranking = ranking;
+        self.notice = Some(format!("The next question's passages are ranked: {ranking}."));
+        self.index = Index::Opening(None);
+        vec![Effect::Index(Box::new(self.corpus.clone()), ranking)]
     }
 
     /// Moves the selection of the list on the screen; false if there is none.

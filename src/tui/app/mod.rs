@@ -37,6 +37,7 @@ use crate::fault::Fault;
 use crate::generate::{Contender, Sampling};
 use crate::job::Progress;
 use crate::lab::{Generated, Generating, Planning, Status, Tuned, Tuning};
+use crate::retrieve::Ranking;
 use crate::study::{Draft, Judgment, Summary};
 use ratatui::crossterm::event::{KeyEvent, MouseEvent};
 use ratatui::layout::Rect;
@@ -99,7 +100,7 @@ pub enum Message {
 #[derive(Debug, Clone)]
 pub enum Effect {
     /// Open or build the index of a corpus.
-    Index(Box<Entry>),
+    Index(Box<Entry>, Ranking),
     /// Bring models into memory before they are asked.
     Warm(Box<Pair>),
     /// Ask both models.
@@ -354,8 +355,10 @@ impl App {
         let k = start.settings.retrieval.k;
         let mut question = Question::new(start.history);
         question.set(&start.draft.question);
-        let mut effects =
-            vec![Effect::Index(Box::new(start.corpus.clone())), Effect::Warm(Box::new(start.pair.clone()))];
+        let mut effects = vec![
+            Effect::Index(Box::new(start.corpus.clone()), start.settings.retrieval.ranking),
+            Effect::Warm(Box::new(start.pair.clone())),
+        ];
         if let Some(trial) = &start.draft.trial
             && start.draft.corpus.as_deref() == Some(&start.corpus.manifest.id)
         {

@@ -366,6 +366,7 @@ impl PlanForm {
             overlap,
             repeat,
             seed,
+            ranking: None,
         };
         Ok((folder, planning))
     }

@@ -173,6 +173,7 @@ impl App {
             Action::LayerQuestion => self.toggle(Layer::Question),
             Action::LayerA => self.toggle(Layer::SupportA),
             Action::LayerB => self.toggle(Layer::SupportB),
+            Action::NextRanking => return self.next_ranking(),
             Action::MorePassages => self.more_passages(1),
             Action::FewerPassages => self.more_passages(-1),
             Action::Judge => self.judge(),

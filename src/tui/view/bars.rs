@@ -19,7 +19,11 @@ pub(super) fn head(app: &App, theme: Theme, area: Rect, buffer: &mut Buffer) {
         Ok(Mode::Draw(_)) => format!("temperature {}", app.settings.sampling.temperature),
         _ => "greedy".to_owned(),
     };
-    let usual = format!("{} passages · {mode} · {}", app.k, app.annotator);
+    let ranking = match app.settings.retrieval.ranking {
+        ranking if ranking.is_plain() => String::new(),
+        ranking => format!(" by {ranking}"),
+    };
+    let usual = format!("{} passages{ranking} · {mode} · {}", app.k, app.annotator);
     // What is going on is worth more than what has ended.
     let study = app.study.as_ref();
     let going_on = study.filter(|s| s.is_active()).and_then(Studying::sign);
