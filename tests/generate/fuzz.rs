@@ -3,7 +3,7 @@
 
 use super::gguf::made;
 use super::support::{Copy, copy, load};
-use candle_core::quantized::GgmlDType;
+use candle_core::quantized::{GgmlDType, gguf_file};
 use juxta::fault::Error;
 use juxta::generate::{Registry, inspect};
 use proptest::prelude::*;
@@ -141,4 +141,19 @@ proptest! {
         let model = copy("grouped").write("chat_template.jinja", source);
         loads_or_is_refused(&path(&model))?;
     }
+}
+
+/// Found by the first of these: a scale beyond an eighth of f16's largest number.
+#[test]
+fn a_matrix_with_a_scale_that_no_model_has_loads_nevertheless() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let file = dir.path().join("made.gguf");
+    made(GgmlDType::Q4_0).write(&file);
+    let mut bytes = std::fs::read(&file).expect("read");
+    let content = gguf_file::Content::read(&mut std::io::Cursor::new(&bytes)).expect("a header");
+    let at = (content.tensor_data_offset + content.tensor_infos["token_embd.weight"].offset) as usize;
+    bytes[at..at + 2].copy_from_slice(&half::f16::from_f32(60_000.0).to_le_bytes());
+    std::fs::write(&file, bytes).expect("written");
+    let path = file.to_string_lossy();
+    load(&path).unwrap_or_else(|e| panic!("{e}"));
 }

@@ -5,7 +5,7 @@ use super::super::decoder::{Embedding, Linear, Parts, Weight};
 use super::super::shape::{Family, Shape, Windows};
 use super::super::ways::Quant;
 use candle_core::quantized::{GgmlDType, QMatMul, QTensor};
-use candle_core::{DType, Result, Tensor, bail};
+use candle_core::{DType, Device, Result, Tensor, bail};
 use juxta_engine as engine;
 use juxta_engine::{Delta, Deltas, Format, Matrix};
 use std::sync::Arc;
@@ -71,7 +71,8 @@ fn quantised(tensor: &QTensor) -> Result<Matrix> {
     };
     match matrix {
         Some(matrix) => Ok(matrix),
-        None => bail!("a matrix of type {:?}, [{rows}, {inner}], that cannot be packed", tensor.dtype()),
+        // Of a scale that no model has, but a file may: what the engine's tiles have no room for, numbers of their own have.
+        None => dense(&tensor.dequantize(&Device::Cpu)?, Quant::None),
     }
 }
 
