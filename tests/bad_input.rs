@@ -24,7 +24,7 @@ fn corpus(name: &str, parts: &[&str]) {
 fn checked(name: &str, parts: &[&str]) {
     corpus(name, parts);
     let run = Data::new().juxta(&["corpus", "check", &fixture(name)]);
-    run.failed(&["corpus check: found 1 mistakes"]);
+    run.failed(&["corpus check: found 1 mistake"]);
     run.says(parts);
 }
 

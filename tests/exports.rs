@@ -65,7 +65,7 @@ fn a_study_leaves_in_every_format_as_a_file_or_a_folder() {
         fs::create_dir_all(&folder).expect("made");
         let run = data.juxta(&["export", text(&dir), "--format", format, "-o", text(&folder)]);
         assert_eq!(run.ok(), "");
-        run.says(&["judgments written to", "left out: 1 reviews that are skipped or not complete"]);
+        run.says(&["judgments written to", "left out: 1 review, skipped or not complete"]);
         assert!(fs::read_dir(&folder).expect("listed").count() > 0, "{format}");
         let again = data.juxta(&["export", text(&dir), "--format", format, "-o", text(&folder)]);
         again.says(&["a file that is already there"]);
@@ -155,7 +155,7 @@ fn the_lab_s_own_judgments_leave_in_every_format() {
     }
     let votes = data.juxta(&["export", "--format", "fastchat"]);
     assert_eq!(votes.ok().lines().count(), 2);
-    votes.says(&["left out: 1 judgments whose trial is missing"]);
+    votes.says(&["left out: judgments whose trial is missing (1)"]);
 }
 
 #[test]
@@ -172,7 +172,7 @@ fn recorded_answers_are_a_contender_of_trials() {
         How long is the  Amazon river?,Another.\nEmpty?,\n";
     let file = data.write("answers.csv", table);
     let run = data.juxta(&["model", "add", "theirs", "--recorded", text(&file)]);
-    assert!(run.ok().starts_with("1 answers, in "), "{run:#?}");
+    assert!(run.ok().starts_with("1 answer, in "), "{run:#?}");
     run.says(&[
         "1 × said again, otherwise: the first answer stands: line 3, as line 2",
         "1 × no answer: line 4: Empty?",

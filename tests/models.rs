@@ -128,7 +128,7 @@ fn everything_that_is_wrong_with_a_model_is_said_at_once_and_nothing_is_added() 
     for part in ["tokenizer.json", "gate_proj", "[40, 32]", "[44, 32]", "tensors more that do not fit"] {
         assert!(added.out.contains(part), "{part:?} is not in:\n{}", added.out);
     }
-    added.failed(&["things that are wrong, as listed"]);
+    added.failed(&["wrong, as listed"]);
     assert_eq!(below_models(&data), [""; 0]);
     let checked = data.juxta(&["model", "check", &source, "--json"]);
     assert_eq!(checked.code, Some(1));

@@ -461,6 +461,43 @@ fn a_study_without_answers_says_what_comes_first() {
     drop(Study::open(&dir).expect("still a study"));
 }
 
+#[test]
+fn how_answers_were_made_is_told_once_the_blinding_is_off_and_so_is_what_was_judged_after_it() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let study = sample::study(dir.path(), &["ada"]);
+    judge(dir.path(), "ada");
+    let written = || {
+        let (report, problems) = Report::of(&study).expect("a report");
+        assert_eq!(problems, []);
+        text::write(&report)
+    };
+    assert!(!written().contains("Answers as they were made"), "speed and length give contenders away");
+    study.unblind("planner").expect("unblinded");
+    let told = written();
+    let (_, made) = told.split_once("Answers as they were made").expect("the table");
+    let (made, _) = made.split_once("\n\n").expect("its end");
+    insta::assert_snapshot!(made, @"
+    , judged or not: medians
+                  answers  words [95 %]  cut off  tokens/s [95 %]  n
+    plain (base)        3           13¹        0             577¹  3
+    200 examples        3           16¹        0             577¹  3
+    500 examples        3           17¹        0             577¹  3
+    ¹ no interval: too few values for this level
+    Method: median, interval from order statistics
+    ");
+    assert!(!told.contains("after the blinding was taken off"), "{told}");
+    assert_eq!(study.verify().expect("there").faults, []);
+
+    let mut desk = Desk::open(dir.path(), "ada", false).expect("opened");
+    assert!(desk.problems()[0].to_string().contains("no longer blind"), "{:?}", desk.problems());
+    let slot = desk.slots()[0].clone();
+    desk.append(sample::review("ada", &slot, Verdict::B)).expect("kept");
+    let words = written().split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("1 judgment made or amended after the blinding was taken off ("), "{words}");
+    let faults = study.verify().expect("there").faults;
+    assert!(faults[0].to_string().contains("found 1 review made after the blinding"), "{faults:?}");
+}
+
 #[cfg(unix)]
 #[test]
 fn results_open_in_a_terminal_blind_and_unblinded() {

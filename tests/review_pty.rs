@@ -62,6 +62,10 @@ fn two_people_review_one_is_killed_and_comes_back_and_both_journals_are_whole() 
     let (code, seen_by_ada) = ada.end();
     assert_eq!(code, 0, "{seen_by_ada}");
 
+    // Whoever is killed leaves the terminal's other screen on, and entering it again does not wipe it.
+    let wiped = |seen: &str| Some(seen.split_once("\x1b[?1049h")?.1.split_once("\x1b[2J")?.0.to_owned());
+    assert_eq!(wiped(&seen_by_ada).as_deref(), Some(""), "{seen_by_ada}");
+
     for who in ["ada", "bob"] {
         let reviews = journal(&study, who);
         let mut slots: Vec<_> = reviews.iter().map(Review::slot).collect();

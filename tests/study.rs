@@ -180,12 +180,12 @@ fn a_model_that_fails_is_named_and_tried_again_and_the_others_answer() {
     for answers in [2, 0] {
         let told = data.juxta(&["study", "generate", text(&dir), "--json"]);
         assert_eq!(told.code, Some(1), "{told:#?}");
-        told.says(&["moody did not answer biomedicine/", "not today", "1 answers failed; the next"]);
+        told.says(&["moody did not answer biomedicine/", "not today", "1 answer failed; the next"]);
         let result: Value = serde_json::from_str(&told.out).expect("json");
         assert_eq!((&result["answers"], &result["items"]), (&answers.into(), &1.into()));
         assert_eq!(result["failed"].as_array().map(Vec::len), Some(1));
     }
-    data.juxta(&["study", "status", text(&dir)]).says(&["1 of 2 items are there"]);
+    data.juxta(&["study", "status", text(&dir)]).says(&["1 of 2 items is there"]);
     let to = data.path().join("copy");
     let place = Study::open(&dir).expect("sound").plan().annotators[0].clone();
     let hand_out = ["study", "hand-out", text(&dir), "--annotator", &place, "--to", text(&to)];

@@ -52,8 +52,7 @@ pub fn rating_shift<K: Ord>(pairs: impl IntoIterator<Item = (K, f64, f64)>, plan
 /// How long an item takes.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Pace {
-    /// The median in seconds, with the interval between two order statistics (sign test inverted), which is
-    /// exact or wider.
+    /// The [`median`] in seconds.
     pub median: Figure,
     /// The first and third quartile in seconds, interpolated linearly; absent where the median is.
     pub quartiles: Option<(f64, f64)>,
@@ -61,25 +60,35 @@ pub struct Pace {
 
 /// The pace of items that took `seconds` each.
 pub fn pace(seconds: &[f64], level: f64) -> Pace {
-    if seconds.is_empty() {
-        return Pace { median: Figure::absent("nothing was timed"), quartiles: None };
+    let median = median(seconds, level, "nothing was timed");
+    let quartiles = median.value().map(|_| {
+        let mut sorted = seconds.to_vec();
+        sorted.sort_by(f64::total_cmp);
+        (quantile(&sorted, 0.25), quantile(&sorted, 0.75))
+    });
+    Pace { median, quartiles }
+}
+
+/// The median of independent values, with the interval between two order statistics (sign test inverted), which is
+/// exact or wider. `none` says why there is no figure where there is no value.
+pub fn median(values: &[f64], level: f64, none: &'static str) -> Figure {
+    if values.is_empty() {
+        return Figure::absent(none);
     }
-    if seconds.iter().any(|s| !s.is_finite()) {
-        return Pace { median: Figure::absent("a time is not a finite number"), quartiles: None };
+    if values.iter().any(|v| !v.is_finite()) {
+        return Figure::absent("a value is not a finite number");
     }
-    let mut sorted = seconds.to_vec();
+    let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     let n = sorted.len();
     let median = Figure::known(quantile(&sorted, 0.5), n, "median, interval from order statistics");
-    let quartiles = Some((quantile(&sorted, 0.25), quantile(&sorted, 0.75)));
     let tail = (1.0 - level) / 2.0;
     // The largest number of values that may lie outside at each end.
     let outside = (1..=n / 2).take_while(|k| fair_coin_at_most(*k as u64 - 1, n as u64) <= tail).last();
-    let median = match outside.filter(|_| level > 0.0 && level < 1.0) {
+    match outside.filter(|_| level > 0.0 && level < 1.0) {
         Some(k) => median.with_interval(Some(Interval { low: sorted[k - 1], high: sorted[n - k], level })),
-        None => median.with_note("no interval: too few times for this level"),
-    };
-    Pace { median, quartiles }
+        None => median.with_note("no interval: too few values for this level"),
+    }
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use rand_chacha::rand_core::SeedableRng;
 use super::bootstrap::{Plan, Sums, draw};
 use super::distribution::{quantile, t_quantile};
 use super::figure::{Figure, Interval};
+use crate::text::grouped;
 
 /// The level of the interval of the number needed: half. At 95 % it would have no upper end until the interval
 /// of the effect itself excludes zero, when nobody asks any more.
@@ -104,7 +105,7 @@ pub fn more(clusters: &[[Sums; 2]], aim: &Aim, plan: &Plan) -> Figure {
     let Some(total) = clusters_for(ratio, aim) else {
         return Figure::absent(format!(
             "the difference is too small: more than {} questions in all would not be enough",
-            aim.cap
+            grouped(aim.cap as u64)
         ));
     };
     let rest = |total: usize| total.saturating_sub(groups) as f64;
@@ -132,8 +133,8 @@ pub fn more(clusters: &[[Sums; 2]], aim: &Aim, plan: &Plan) -> Figure {
         }
         (Some(few), None) => figure.with_note(format!(
             "at least {} with three chances in four, and it may be more than {} in all",
-            rest(few.min(total)),
-            aim.cap
+            grouped(rest(few.min(total)) as u64),
+            grouped(aim.cap as u64)
         )),
         _ => figure.with_note("no interval: it may be out of reach altogether"),
     }

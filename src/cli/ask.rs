@@ -8,7 +8,7 @@ use crate::generate::{Quant, Ways};
 use crate::job::interrupt::interruptible;
 use crate::lab::{self, Asking, Lab};
 use crate::retrieve::Ranking;
-use crate::text::one_line;
+use crate::text::{counted, one_line};
 use std::fmt::Write;
 
 /// What to ask.
@@ -140,7 +140,7 @@ fn for_people(trial: &Trial) -> String {
 }
 
 fn figures(answer: &Answer) -> String {
-    let mut parts = vec![format!("{} tokens", answer.tokens)];
+    let mut parts = vec![counted(answer.tokens, "token")];
     if let Some(rate) = answer.tokens_per_second {
         parts.push(format!("{rate:.0} tokens/s"));
     }

@@ -9,7 +9,7 @@ use crate::folder::Folder;
 use crate::job::interrupt::interruptible;
 use crate::lab::{Gain, Lab, Ranked};
 use crate::retrieve::{self, Analysed, Evaluation, Figures, Ranking, Unit};
-use crate::text::one_line;
+use crate::text::{counted, one_line};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
@@ -128,7 +128,7 @@ fn check(data_dir: Option<&Path>, corpora: &[PathBuf], reading: &Reading, json: 
     }
     let faults: usize = all.iter().map(|c| c.faults.len()).sum();
     if faults > 0 {
-        return Err(Fault::new("corpus check", format!("{faults} mistakes"))
+        return Err(Fault::new("corpus check", counted(faults, "mistake"))
             .expected("none")
             .next("Each is named above with its place and what to do.")
             .into());

@@ -6,7 +6,7 @@ use crate::fault::Fault;
 use crate::job::Cancel;
 use crate::job::interrupt::interruptible;
 use crate::lab::Lab;
-use crate::text::one_line;
+use crate::text::{counted, one_line, plural};
 use serde_json::json;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -219,9 +219,11 @@ fn changed(
     }
     let Edited { added, replaced, removed, questions } = edited;
     out::text(&format!(
-        "{}: {added} documents added, {replaced} replaced, {removed} removed, {questions} questions gone with them; \
-         {passages} passages indexed\n",
-        one_line(id)
+        "{}: {} added, {replaced} replaced, {removed} removed, {} gone with them; {} indexed\n",
+        one_line(id),
+        counted(*added, "document"),
+        counted(*questions, "question"),
+        counted(passages as usize, "passage"),
     ))
 }
 
@@ -248,21 +250,22 @@ pub(super) fn told(imported: &Imported) -> String {
     let formats: Vec<String> = imported
         .formats
         .iter()
-        .map(|(format, files)| {
-            format!("{} ({files} {})", format.name(), if *files == 1 { "file" } else { "files" })
-        })
+        .map(|(format, files)| format!("{} ({})", format.name(), counted(*files, "file")))
         .collect();
     let mut text = format!("{}: {}\n", imported.id, formats.join(", "));
     let [train, dev, test] = imported.questions;
     let counts = [
-        (imported.documents, "documents"),
-        (train, "training questions"),
-        (dev, "development questions"),
-        (test, "test questions"),
-        (imported.unanswerable, "of them without an answer in the corpus"),
-        (imported.open, "of them with an answer whose place is not known"),
-        (imported.queries, "questions without a reference answer, for measuring retrieval"),
-        (imported.judgments, "judgments of relevance"),
+        (imported.documents, plural(imported.documents, "document")),
+        (train, plural(train, "training question")),
+        (dev, plural(dev, "development question")),
+        (test, plural(test, "test question")),
+        (imported.unanswerable, "of them without an answer in the corpus".to_owned()),
+        (imported.open, "of them with an answer whose place is not known".to_owned()),
+        (
+            imported.queries,
+            plural(imported.queries, "question") + " without a reference answer, for measuring retrieval",
+        ),
+        (imported.judgments, plural(imported.judgments, "judgment") + " of relevance"),
     ];
     for (n, (count, of)) in counts.iter().enumerate() {
         if *count > 0 || n == 0 {

@@ -6,7 +6,7 @@ use crate::corpus::{Entry, Split};
 use crate::fault::Fault;
 use crate::job::interrupt::interruptible;
 use crate::lab::{self, Difference, Evaluating, Evaluation, Figures, Lab, Measure, OfModel, OnCorpus};
-use crate::text::{json, one_line, visible};
+use crate::text::{counted, json, one_line, visible};
 use std::fmt::Write;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -212,13 +212,15 @@ fn heading(measure: Measure) -> &'static str {
 
 fn about(corpus: &OnCorpus, split: Split) -> String {
     format!(
-        "{} {} questions, {} with an answer in the corpus",
-        corpus.questions,
-        match split {
-            Split::Train => "training",
-            Split::Dev => "development",
-            Split::Test => "test",
-        },
+        "{}, {} with an answer in the corpus",
+        counted(
+            corpus.questions,
+            match split {
+                Split::Train => "training question",
+                Split::Dev => "development question",
+                Split::Test => "test question",
+            }
+        ),
         corpus.answerable
     )
 }
@@ -262,8 +264,8 @@ fn remarks(corpus: &OnCorpus) -> Vec<String> {
     for result in &corpus.results {
         if result.cut_off > 0 {
             found.push(format!(
-                "{} answers of {} were cut off at the limit of tokens.",
-                result.cut_off,
+                "{} of {} cut off at the limit of tokens.",
+                counted(result.cut_off, "answer"),
                 one_line(&result.model)
             ));
         }
@@ -271,10 +273,10 @@ fn remarks(corpus: &OnCorpus) -> Vec<String> {
             && *other_passages > 0
         {
             found.push(format!(
-                "{} and {} were shown different passages for {other_passages} questions: their prompts hold \
-                 different amounts.",
+                "{} and {} were shown different passages for {}: their prompts hold different amounts.",
                 one_line(&result.model),
-                one_line(to)
+                one_line(to),
+                counted(*other_passages, "question")
             ));
         }
     }

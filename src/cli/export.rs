@@ -5,7 +5,7 @@ use crate::export::{self, Export, Feed, Format, Options};
 use crate::fault::Fault;
 use crate::lab::Lab;
 use crate::study::{self, Rubric, Study};
-use crate::text::one_line;
+use crate::text::{counted, one_line};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -54,8 +54,8 @@ fn of_study(study: &Study, args: &Args) -> anyhow::Result<()> {
     reviews.retain(|review| review.is_complete(study.rubric().ids()));
     if reviews.len() < recorded {
         out::remark(&format!(
-            "left out: {} reviews that are skipped or not complete",
-            recorded - reviews.len()
+            "left out: {}, skipped or not complete",
+            counted(recorded - reviews.len(), "review")
         ));
     }
     let ids: BTreeSet<&str> = reviews.iter().map(|r| r.item.as_str()).collect();
@@ -94,7 +94,7 @@ fn put(mut export: Export<'_>, args: &Args) -> anyhow::Result<()> {
         out::remark("nobody may know yet who answered: the contenders' names are left out");
     }
     for (why, n) in &written.left_out {
-        out::remark(&format!("left out: {n} {why}"));
+        out::remark(&format!("left out: {why} ({n})"));
     }
     let Some(output) = &args.output else {
         if written.main().count() > 1 {
@@ -119,7 +119,12 @@ fn put(mut export: Export<'_>, args: &Args) -> anyhow::Result<()> {
         crate::folder::replace(path, &file.bytes)?;
     }
     let names: Vec<String> = paths.iter().map(|p| one_line(&p.display().to_string())).collect();
-    out::remark(&format!("{} judgments written to {}", export.rows.len(), names.join(", ")));
+    let all = counted(export.rows.len(), "judgment");
+    let all = match written.left_out.values().sum::<usize>() {
+        0 => all,
+        left => format!("{} of {all}", export.rows.len().saturating_sub(left)),
+    };
+    out::remark(&format!("{all} written to {}", names.join(", ")));
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use crate::fault::Fault;
 use crate::job::interrupt::interruptible;
 use crate::job::{Progress, time};
 use crate::lab::{Ended, Grid, Lab, Method, Outcome, Recipe, Status, Tuned, Tuning, Turn};
-use crate::text::one_line;
+use crate::text::{counted, one_line};
 use clap::ValueEnum;
 use serde_json::{Value, json};
 use std::fmt::Write;
@@ -261,11 +261,11 @@ fn figures(name: &str, folder: &Path, questions: usize, outcome: Option<&Outcome
 
 fn summary(name: &str, folder: &Path, outcome: &Outcome) -> String {
     let mut text = format!(
-        "{}: {} examples, {} steps, {} tokens in {} ({:.0} tokens/s)\n",
+        "{}: {}, {}, {} in {} ({:.0} tokens/s)\n",
         one_line(name),
-        outcome.examples,
-        outcome.steps,
-        outcome.tokens,
+        counted(outcome.examples, "example"),
+        counted(outcome.steps, "step"),
+        counted(outcome.tokens as usize, "token"),
         time(outcome.seconds),
         outcome.tokens as f64 / outcome.seconds.max(f64::MIN_POSITIVE),
     );

@@ -6,7 +6,7 @@ use crate::fault::Fault;
 use crate::folder::Folder;
 use crate::generate::{self, Columns, Recording, Registry};
 use crate::lab::Lab;
-use crate::text::one_line;
+use crate::text::{counted, one_line};
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -109,7 +109,8 @@ fn list(registry: &Registry, json: bool) -> anyhow::Result<()> {
             let _ = write!(text, " · {}", one_line(architecture));
         }
         if let Some(trained) = &c.trained_on {
-            let _ = write!(text, " · {} examples of {}", trained.examples, one_line(&trained.corpus));
+            let _ =
+                write!(text, " · {} of {}", counted(trained.examples, "example"), one_line(&trained.corpus));
         }
         if let Some(licence) = &c.licence {
             let _ = write!(text, " · {}", one_line(licence));
@@ -148,7 +149,7 @@ fn add(lab: &Lab, args: &Add) -> anyhow::Result<()> {
     let recording = Recording::read(recorded, &columns, &known)?;
     let folder = lab.paths.models().join(&args.name);
     recording.keep(&folder)?;
-    out::text(&format!("{} answers, in {}\n", recording.len(), folder.display()))?;
+    out::text(&format!("{}, in {}\n", counted(recording.len(), "answer"), folder.display()))?;
     for (what, which) in [
         ("said again, the same", &recording.repeated),
         ("said again, otherwise: the first answer stands", &recording.contradicted),

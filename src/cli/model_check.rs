@@ -5,7 +5,7 @@ use crate::fault::Fault;
 use crate::generate::{self, Inspection, bytes};
 use crate::job::memory;
 use crate::lab::Lab;
-use crate::text::one_line;
+use crate::text::{counted, one_line};
 use serde::Serialize;
 use std::fmt::Write;
 
@@ -83,7 +83,7 @@ pub(super) fn refuse(seen: &Inspection, listed: bool) -> anyhow::Result<()> {
                 faults(&mut told, "wrong", all);
                 out::text(&told)?;
             }
-            Err(Fault::new(&seen.place, format!("{} things that are wrong, as listed", all.len()))
+            Err(Fault::new(&seen.place, format!("{} wrong, as listed", counted(all.len(), "thing")))
                 .expected("a model that can answer")
                 .next("Mend each as it says.")
                 .into())

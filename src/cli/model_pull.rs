@@ -9,7 +9,7 @@ use crate::generate::{Contender, Kind};
 use crate::hub::{self, Hub, Wanted};
 use crate::job::interrupt::interruptible;
 use crate::lab::Lab;
-use crate::text::one_line;
+use crate::text::{counted, one_line};
 
 /// What to pull.
 #[derive(Debug, clap::Args)]
@@ -58,8 +58,8 @@ pub(super) fn run(lab: &Lab, args: &Args) -> anyhow::Result<()> {
         out::remark(&format!("the hub was not asked; this is what was here. {why}"));
     }
     out::text(&format!(
-        "{name}: {} files of {} at {}, {} fetched now\n{}\n",
-        pulled.files,
+        "{name}: {} of {} at {}, {} fetched now\n{}\n",
+        counted(pulled.files, "file"),
         one_line(&wanted.repository),
         &pulled.commit[..12.min(pulled.commit.len())],
         pulled.fetched,

@@ -4,7 +4,7 @@ use super::out::{self, Bar};
 use crate::job::interrupt::interruptible;
 use crate::lab::Lab;
 use crate::retrieve::{Index, Ranking};
-use crate::text::one_line;
+use crate::text::{counted, one_line};
 use serde_json::json;
 use std::cell::Cell;
 use std::fmt::Write;
@@ -41,8 +41,8 @@ pub(super) fn run(lab: Lab, args: &Args) -> anyhow::Result<()> {
                 && !told.replace(true)
             {
                 out::remark(&format!(
-                    "so far, among {} passages: {} · {}",
-                    part.passages(),
+                    "so far, among {}: {} · {}",
+                    counted(part.passages() as usize, "passage"),
                     best.heading(),
                     best.text.chars().take(200).collect::<String>()
                 ));

@@ -8,8 +8,8 @@ use crate::generate::{Quant, Ways};
 use crate::job::interrupt::interruptible;
 use crate::lab::{Failed, Generated, Lab, Planning};
 use crate::retrieve::Ranking;
-use crate::study::{self, Reviewer, Status, Study, Tally};
-use crate::text::{one_line, quoted};
+use crate::study::{self, Conflict, Reviewer, Status, Study, Tally};
+use crate::text::{counted, one_line, quoted};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -192,9 +192,11 @@ fn new(lab: &Lab, args: &New) -> anyhow::Result<()> {
     let items = questions * plan.against.len();
     let dir = folder(&args.dir);
     out::text(&format!(
-        "{}: {questions} questions, {items} items, for {}\nEdit {dir}/study.toml and {dir}/rubric.toml as you like; \
+        "{}: {}, {}, for {}\nEdit {dir}/study.toml and {dir}/rubric.toml as you like; \
          then `juxta study generate {dir}`.\n",
         one_line(&plan.title),
+        counted(questions, "question"),
+        counted(items, "item"),
         plan.annotators.join(", "),
     ))
 }
@@ -222,8 +224,10 @@ fn generate(lab: &Lab, args: &Generate) -> anyhow::Result<()> {
         }))?;
     } else {
         out::text(&format!(
-            "{items} of {planned} items are there ({answers} answers made now)\nThe sides are sealed; their digest is \
-             {commitment}\n",
+            "{items} of {} {} there ({} made now)\nThe sides are sealed; their digest is {commitment}\n",
+            counted(planned, "item"),
+            are(items),
+            counted(answers, "answer"),
         ))?;
     }
     if failed.is_empty() {
@@ -239,7 +243,10 @@ fn generate(lab: &Lab, args: &Generate) -> anyhow::Result<()> {
         let more = if list.len() > 3 { format!(" and {} more", list.len() - 3) } else { String::new() };
         out::remark(&format!("{contender} did not answer {}{more}: {why}", first.join(", ")));
     }
-    Err(anyhow::anyhow!("{} answers failed; the next `juxta study generate` tries them again", failed.len()))
+    Err(anyhow::anyhow!(
+        "{} failed; the next `juxta study generate` tries again",
+        counted(failed.len(), "answer")
+    ))
 }
 
 fn status(args: &Shown) -> anyhow::Result<()> {
@@ -263,11 +270,12 @@ fn for_people(status: &Status) -> String {
     // Writing into a string cannot fail.
     let _ = writeln!(
         text,
-        "{} ({}): {stage}, {} of {} items are there",
+        "{} ({}): {stage}, {} of {} {} there",
         one_line(&status.title),
         status.id,
         status.items,
-        status.planned
+        counted(status.planned, "item"),
+        are(status.items),
     );
     for reviewer in &status.reviewers {
         let Tally { done, total, skipped, flagged, seconds_each } = reviewer.tally;
@@ -292,13 +300,25 @@ fn for_people(status: &Status) -> String {
         let _ = writeln!(text, "{:<24} {}", called(reviewer), parts.join(", "));
     }
     for conflict in &status.conflicts {
-        let _ = writeln!(
-            text,
-            "conflict: {} judged {} twice in two folders; {} stands, not {}",
-            conflict.annotator, conflict.item, conflict.stands, conflict.gave_way
-        );
+        text += &disagreeing(conflict);
     }
     text
+}
+
+/// Two records of one showing.
+fn disagreeing(conflict: &Conflict) -> String {
+    let Conflict { item, annotator, stands, gave_way, .. } = conflict;
+    let annotator = one_line(annotator);
+    if stands == gave_way {
+        return format!(
+            "conflict: two records of {item} by {annotator} have one time, {stands}: one was changed afterwards\n"
+        );
+    }
+    format!("conflict: {annotator} judged {item} twice in two folders; {stands} stands, not {gave_way}\n")
+}
+
+fn are(n: usize) -> &'static str {
+    if n == 1 { "is" } else { "are" }
 }
 
 fn called(reviewer: &Reviewer) -> String {
@@ -324,8 +344,9 @@ fn hand_out(args: &HandOut, who: &str) -> anyhow::Result<()> {
         None => ("whoever takes it".to_owned(), "NAME".to_owned()),
     };
     out::text(&format!(
-        "{slots} items for {name} in {to}\n{who} reviews them with `juxta review {to} --annotator {named}` and gives the \
+        "{} for {name} in {to}\n{who} reviews them with `juxta review {to} --annotator {named}` and gives the \
          folder back;\n`juxta study merge {whole} FOLDER` takes in what comes back.\n",
+        counted(slots, "item"),
         whole = folder(&args.dir),
     ))
 }
@@ -343,13 +364,9 @@ fn merge(args: &Merge, who: &str) -> anyhow::Result<()> {
             "problems": merged.problems,
         }));
     }
-    let mut text = format!("{} new reviews\n", merged.reviews);
+    let mut text = format!("{}\n", counted(merged.reviews, "new review"));
     for conflict in &merged.conflicts {
-        let _ = writeln!(
-            text,
-            "conflict: {} judged {} twice in two folders; {} stands, not {}",
-            conflict.annotator, conflict.item, conflict.stands, conflict.gave_way
-        );
+        text += &disagreeing(conflict);
     }
     out::text(&text)
 }
@@ -360,7 +377,7 @@ fn unblind(args: &Unblind, who: &str) -> anyhow::Result<()> {
     let (done, total) =
         status.reviewers.iter().fold((0, 0), |(done, total), r| (done + r.tally.done, total + r.tally.total));
     if done < total && !args.early && !status.unblinded {
-        return Err(Fault::new(study.dir().display(), format!("{done} of {total} judgments"))
+        return Err(Fault::new(study.dir().display(), format!("{done} of {}", counted(total, "judgment")))
             .expected("all of them")
             .next("Wait for the rest: who judges after unblinding is no longer blind. Or say --early.")
             .into());
@@ -384,13 +401,17 @@ fn verify(args: &Shown) -> anyhow::Result<()> {
             out::remark(&fault.to_string());
         }
         out::text(&format!(
-            "the key has the digest that study.toml commits to: {}\n{} items are what was sealed, {} reviews are of \
+            "the key has the digest that study.toml commits to: {}\n{} {} what was sealed, {} {} of \
              them and later than the commitment\n",
-            verified.commitment, verified.items, verified.reviews
+            verified.commitment,
+            counted(verified.items, "item"),
+            are(verified.items),
+            counted(verified.reviews, "review"),
+            are(verified.reviews),
         ))?;
     }
     match verified.faults.len() {
         0 => Ok(()),
-        n => Err(anyhow::anyhow!("{n} things are not as they were committed to")),
+        n => Err(anyhow::anyhow!("{} {} not as committed to", counted(n, "thing"), are(n))),
     }
 }

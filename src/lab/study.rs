@@ -10,6 +10,7 @@ use crate::generate::{Contender, Kind, Sampling, identity};
 use crate::job::{self, Cancel, Clock, Progress, Report};
 use crate::retrieve::{self, Ranking};
 use crate::study::{self, Deed, Key, Plan, Reference, Rubric, SealedQuestion, Sources, Study};
+use crate::text::counted;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
@@ -454,7 +455,7 @@ fn enough(entry: &Entry, name: &str, split: Split, wanted: usize) -> Result<()> 
         return Ok(());
     }
     let split = format!("{split:?}").to_lowercase();
-    Err(Fault::new(format!("corpus {name}"), format!("{there} questions in the split {split}"))
+    Err(Fault::new(format!("corpus {name}"), format!("{} in the split {split}", counted(there, "question")))
         .expected(format!("{wanted} or more"))
         .next("Ask for fewer, or draw from another split.")
         .into())

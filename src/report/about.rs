@@ -144,7 +144,7 @@ pub(super) fn contenders(
     let numbers: BTreeSet<usize> = sorted.iter().filter_map(|(_, count, _)| *count).collect();
     let by_number = families.len() == 1 && numbers.len() == sorted.len();
     let label = |name: &str, count: Option<usize>| match count {
-        Some(count) if by_number => format!("{} examples", super::words::count(count)),
+        Some(count) if by_number => super::words::counted(count, "example"),
         _ => name.to_owned(),
     };
     std::iter::once(Contender {

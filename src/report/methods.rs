@@ -12,7 +12,7 @@ pub struct Method {
 }
 
 /// All methods, in the order of a report.
-pub const METHODS: [Method; 12] = [
+pub const METHODS: [Method; 13] = [
     Method {
         figure: "Mean rating, change against the baseline, share of equal pairs",
         how: "Whole questions are resampled with all their judgments (2,000 times unless said otherwise), since \
@@ -69,7 +69,9 @@ pub const METHODS: [Method; 12] = [
     Method {
         figure: "Krippendorff's alpha",
         how: "Ordinal for ratings, nominal for verdicts, over all annotators, with questions resampled. 1 is perfect \
-              agreement, 0 what chance gives; he asks for 0.80, and for 0.667 where tentative conclusions will do.",
+              agreement, 0 what chance gives; he asks for 0.80, and for 0.667 where tentative conclusions \
+              will do. While a study is blind its verdicts are told apart by side rather than by contender: then what \
+              chance gives is another number, and alpha and kappa of verdicts may move a little when it is unblinded.",
         source: "Krippendorff (2011), Computing Krippendorff's Alpha-Reliability; Zapf and others (2016), BMC Medical \
                  Research Methodology 16",
     },
@@ -85,6 +87,14 @@ pub const METHODS: [Method; 12] = [
               test against one half; of items that came back with the sides swapped, the share that got the same \
               verdict. Items that came back count for nothing else.",
         source: "Wilson (1927), JASA 22",
+    },
+    Method {
+        figure: "Words, cut off, tokens/s",
+        how: "Of every answer that was generated, judged or not, once: the median over questions with the interval between \
+              two order statistics. Tokens are each model's own; their number a second is counted from the first one on, \
+              where the answer was made and with as many made at a time as were asked for. Reviewers are never told. \
+              Judgments made elsewhere do not say.",
+        source: "Conover (1999), Practical Nonparametric Statistics, 3.2",
     },
     Method {
         figure: "Pace",

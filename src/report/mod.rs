@@ -14,6 +14,7 @@
 mod about;
 mod elsewhere;
 pub mod html;
+mod made;
 pub mod markdown;
 mod methods;
 pub mod page;
@@ -27,6 +28,7 @@ pub mod words;
 
 pub use about::{About, Contender, Criterion};
 pub use elsewhere::Elsewhere;
+pub use made::Made;
 pub use methods::{METHODS, Method};
 pub use reviewing::{Agreed, Agreement, Annotator, PairAgreed, PairOn};
 pub use scope::{Change, Evidence, OfContender, OfCriterion, Scope, Tagged, Verdicts};

@@ -1,6 +1,7 @@
 //! The figures of one corpus, or of all together: means, changes against the baseline, wins, scores, tags.
 
 use super::about::About;
+use super::made::Made;
 use super::votes::{Vote, Votes, Winner};
 use super::words::counted;
 use crate::analysis::bootstrap::{Ends, Plan, Sums, cluster, cluster_pairs, difference, mean};
@@ -52,6 +53,9 @@ pub struct OfContender {
     pub tags: Vec<Tagged>,
     /// Sentences of its answers that were marked.
     pub evidence: Evidence,
+    /// How its answers were made; absent where judgments were made elsewhere, which do not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub made: Option<Made>,
 }
 
 /// The figures of one contender on one criterion.
@@ -152,6 +156,7 @@ impl Scope {
                     strength,
                     tags: own.tags(about, plan.level),
                     evidence: own.evidence(plan.level),
+                    made: None,
                 }
             })
             .collect();

@@ -5,6 +5,8 @@ use super::about::About;
 use super::scope::{OfContender, Scope};
 use crate::analysis::bootstrap::enough;
 use crate::analysis::{Figure, Interval};
+pub use crate::text::counted;
+use crate::text::grouped;
 
 /// What stands where a figure does not exist.
 pub const ABSENT: &str = "—";
@@ -22,20 +24,7 @@ pub fn number(value: f64, decimals: usize) -> String {
 
 /// A count: `1,000`.
 pub fn count(n: usize) -> String {
-    let digits = n.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.char_indices() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// A count with its noun: `1 question`, `2 questions`.
-pub fn counted(n: usize, noun: &str) -> String {
-    format!("{} {noun}{}", count(n), if n == 1 { "" } else { "s" })
+    grouped(n as u64)
 }
 
 /// How a figure is written.
@@ -113,7 +102,7 @@ pub fn sentences(about: &About, scope: &Scope) -> Vec<String> {
 
 fn sentence(about: &About, contender: &OfContender) -> String {
     let who = match contender.examples {
-        Some(n) if contender.label != contender.name => format!("fine-tuning on {} examples", count(n)),
+        Some(n) if contender.label != contender.name => format!("fine-tuning on {}", counted(n, "example")),
         _ => contender.name.clone(),
     };
     let said: Vec<String> = contender
@@ -150,11 +139,15 @@ fn sentence(about: &About, contender: &OfContender) -> String {
                         } else {
                             ("raised", estimate.value, i)
                         };
-                        format!(
-                            "{verb} {name} by {} {}",
-                            As::Number.value(amount),
-                            As::Number.interval(&ends)
-                        )
+                        let found = format!("{} {}", As::Number.value(amount), As::Number.interval(&ends));
+                        // An interval is not adjusted for how many there are; the test beside it is.
+                        match change.signed_rank_adjusted.value().filter(|p| *p > 1.0 - i.level) {
+                            Some(p) => {
+                                let p = As::Probability.value(p);
+                                format!("may have {verb} {name} by {found} (signed-rank p {p} after Holm)")
+                            }
+                            None => format!("{verb} {name} by {found}"),
+                        }
                     }
                 },
             })
@@ -208,10 +201,6 @@ mod tests {
     #[test]
     fn numbers_are_written_for_people() {
         assert_eq!([number(-0.004, 2), number(-0.4, 2), number(3.0, 1)], ["0.00", "−0.40", "3.0"]);
-        assert_eq!(
-            [count(0), count(999), count(1_000), count(1_234_567)],
-            ["0", "999", "1,000", "1,234,567"]
-        );
         assert_eq!(
             [As::Signed.value(0.25), As::Signed.value(0.001), As::Signed.value(-1.0)],
             ["+0.25", "0.00", "−1.00"]

@@ -17,19 +17,21 @@ impl Study {
         let _lock = DataLock::wait(&self.files.lock("acts"))?;
         let (acts, _) = self.acts()?;
         let place = match self.plan.annotators.iter().find(|n| *n == annotator) {
-            Some(named) if !is_place(named) => return self.here(named, annotator),
+            Some(named) if !is_place(named) => return self.here(&acts, named, annotator),
             Some(place) => match holder(&acts, place) {
                 Some(who) if who != annotator => {
                     let found = format!("{annotator}, a place that {who} has taken");
-                    return Err(
-                        self.no_place(found, &format!("Review as {who}, or under a name of your own."))
-                    );
+                    return Err(self.no_place(
+                        &acts,
+                        found,
+                        &format!("Review as {who}, or under a name of your own."),
+                    ));
                 }
-                Some(_) => return self.here(place, annotator),
-                None => self.here(place, annotator)?,
+                Some(_) => return self.here(&acts, place, annotator),
+                None => self.here(&acts, place, annotator)?,
             },
             None => match place_of(&acts, annotator) {
-                Some(place) => return self.here(place, annotator),
+                Some(place) => return self.here(&acts, place, annotator),
                 None => self.free_place(&acts, annotator)?,
             },
         };
@@ -45,30 +47,42 @@ impl Study {
             acts.iter().any(|a| matches!(&a.deed, Deed::HandedOut { place: p, .. } if p == place))
         };
         let away = |place: &str| self.has_key() && handed_out(place);
-        let names = || self.plan.annotators.iter().filter(|n| self.files.order(n).is_file());
-        let free = names().find(|n| is_place(n) && holder(acts, n).is_none() && !away(n));
-        free.cloned().ok_or_else(|| {
-            let here = names().map(String::as_str).collect::<Vec<_>>().join(", ");
-            let next = format!("Name yourself with --annotator; this folder has {here}.");
-            self.no_place(format!("{annotator}, for whom no place is left"), &next)
+        let free =
+            self.places_here().into_iter().find(|n| is_place(n) && holder(acts, n).is_none() && !away(n));
+        free.map(str::to_owned).ok_or_else(|| {
+            let found = format!("{annotator}, for whom no place is left");
+            let next = "Name yourself with --annotator: whoever has taken a place goes on under that name.";
+            self.no_place(acts, found, next)
         })
     }
 
+    /// The places whose order is in this folder: all of them, or in what was handed out those it is for.
+    fn places_here(&self) -> Vec<&str> {
+        let names = self.plan.annotators.iter();
+        names.filter(|n| self.files.order(n).is_file()).map(String::as_str).collect()
+    }
+
     /// A place whose order is in this folder.
-    fn here(&self, place: &str, annotator: &str) -> Result<String> {
+    fn here(&self, acts: &[Act], place: &str, annotator: &str) -> Result<String> {
         if self.files.order(place).is_file() {
             return Ok(place.to_owned());
         }
         let found = format!("{annotator}, whose order is not in {}", self.files.orders().display());
         let next = format!("Review in the whole study, or in the copy handed out to {place}.");
-        Err(self.no_place(found, &next))
+        Err(self.no_place(acts, found, &next))
     }
 
-    fn no_place(&self, found: String, next: &str) -> crate::fault::Error {
-        Fault::new(self.dir().display(), found)
-            .expected(format!("one of {}", self.plan.annotators.join(", ")))
-            .next(next)
-            .into()
+    fn no_place(&self, acts: &[Act], found: String, next: &str) -> crate::fault::Error {
+        let who = |place: &&str| match holder(acts, place) {
+            Some(who) if who != *place => format!("{who} (who took {place})"),
+            _ => (*place).to_owned(),
+        };
+        let here: Vec<String> = self.places_here().iter().map(who).collect();
+        let expected = match &here[..] {
+            [one] => format!("{one}, whom this folder is for"),
+            several => format!("one of {}", several.join(", ")),
+        };
+        Fault::new(self.dir().display(), found).expected(expected).next(next).into()
     }
 }
 
@@ -103,7 +117,7 @@ mod tests {
         assert_ne!(zoe, kim);
         assert_eq!(list("zoe").expect("again"), zoe);
         let told = list("max").expect_err("full").to_string();
-        assert!(told.contains("max, for whom no place is left; expected one of ada, reviewer-1"), "{told}");
+        assert!(told.contains("max, for whom no place is left; expected one of ada, zoe (who took reviewer-1), kim (who took"), "{told}");
         let told = list("reviewer-1").expect_err("taken").to_string();
         assert!(told.contains("a place that zoe has taken"), "{told}");
         list("ada").expect("named in the plan");

@@ -91,13 +91,21 @@ impl Desk {
                 .next("Go on with `juxta study generate`, or review what is there with --partial.")
                 .into());
         }
-        let journal = Journal::<Review>::open(&files.journals(), &annotator)?;
+        let journal =
+            Journal::<Review>::open_checked(&files.journals(), &annotator, &|r| r.unsound(study.rubric()))?;
         let standing = current(journal.records())
             .into_iter()
             .filter(|r| r.annotator == annotator)
             .map(|r| (r.slot(), r.clone()))
             .collect();
-        let problems = journal.problems().iter().map(|p| p.0.clone()).collect();
+        let mut problems: Vec<Fault> = journal.problems().iter().map(|p| p.0.clone()).collect();
+        if study.is_unblinded()? {
+            problems.push(
+                Fault::new(dir.display(), "a study that is no longer blind")
+                    .expected("one that is")
+                    .next("What is judged or amended now counts, and reports say how much that is."),
+            );
+        }
         Ok(Self {
             title: blind_title(study.plan()),
             is_copy: !study.has_key(),

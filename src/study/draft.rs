@@ -2,7 +2,7 @@
 
 use super::assign::Slot;
 use super::judgment::{Rating, Verdict};
-use super::review::{Evidence, Marks};
+use super::review::{Evidence, Marks, Review};
 use crate::config::Layer;
 use crate::fault::{Fault, Result};
 use serde::de::DeserializeOwned;
@@ -81,6 +81,16 @@ impl ReviewDraft {
             || !self.evidence.is_empty()
             || !self.note.is_empty()
             || self.flagged
+    }
+
+    /// Whether a record says what the draft does: it was left over when the record was appended.
+    pub(super) fn is_of(&self, record: &Review) -> bool {
+        self.slot.as_ref() == Some(&record.slot())
+            && self.ratings == record.ratings
+            && self.verdict == record.verdict
+            && self.evidence == record.evidence
+            && self.note == record.note
+            && self.flagged == record.flagged
     }
 
     pub(super) fn load(path: &Path) -> (Self, Option<Fault>) {

@@ -91,6 +91,7 @@ mod tests {
         drop(desk);
         let told = Desk::open(&copy, "bob", false).expect_err("not here").to_string();
         assert!(told.contains("bob, whose order is not in"), "{told}");
+        assert!(told.contains("expected ada, whom this folder is for"), "{told}");
         let told = study.hand_out("ada", &copy, false, "planner").expect_err("taken").to_string();
         assert!(told.contains("not empty"), "{told}");
         let told = study.hand_out("max", &dir.path().join("x"), false, "p").expect_err("unknown").to_string();

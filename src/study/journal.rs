@@ -40,6 +40,9 @@ pub struct Journal<R = Judgment> {
     problems: Vec<Problem>,
 }
 
+/// What else a record has to be than readable: what is found and what is expected, where it is not.
+pub(super) type Check<'a, R> = &'a dyn Fn(&R) -> Option<(String, String)>;
+
 /// Something in a journal that could not be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem(pub Fault);
@@ -52,6 +55,14 @@ impl<R: Record> Journal<R> {
     /// # Errors
     /// A [`Fault`] if the file cannot be opened, read or mended.
     pub fn open(dir: &Path, name: &str) -> Result<Self> {
+        Self::open_checked(dir, name, &|_| None)
+    }
+
+    /// As [`Journal::open`]; records that are not as they have to be are passed over like unreadable ones.
+    ///
+    /// # Errors
+    /// As [`Journal::open`].
+    pub(super) fn open_checked(dir: &Path, name: &str, check: Check<'_, R>) -> Result<Self> {
         std::fs::create_dir_all(dir).map_err(|e| Fault::io(dir, "make", &e))?;
         let path = dir.join(format!("{name}.jsonl"));
         let mut file = OpenOptions::new()
@@ -63,7 +74,7 @@ impl<R: Record> Journal<R> {
         regular(&path, &file)?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(|e| Fault::io(&path, "read", &e))?;
-        let (records, mut problems) = parse(&path, &bytes);
+        let (records, mut problems) = parse(&path, &bytes, check);
         if let Some(torn) = torn_tail::<R>(&bytes) {
             problems.push(Problem(set_aside(&path, &file, torn, bytes.len())?));
         } else if !bytes.is_empty() && !bytes.ends_with(b"\n") {
@@ -78,9 +89,17 @@ impl<R: Record> Journal<R> {
     /// # Errors
     /// A [`Fault`] if the file cannot be read.
     pub fn read(path: &Path) -> Result<(Vec<R>, Vec<Problem>)> {
+        Self::read_checked(path, &|_| None)
+    }
+
+    /// As [`Journal::read`]; records that are not as they have to be are passed over like unreadable ones.
+    ///
+    /// # Errors
+    /// As [`Journal::read`].
+    pub(super) fn read_checked(path: &Path, check: Check<'_, R>) -> Result<(Vec<R>, Vec<Problem>)> {
         regular(path, &File::open(path).map_err(|e| Fault::io(path, "read", &e))?)?;
         let bytes = std::fs::read(path).map_err(|e| Fault::io(path, "read", &e))?;
-        let (records, mut problems) = parse(path, &bytes);
+        let (records, mut problems) = parse(path, &bytes, check);
         if let Some(torn) = torn_tail::<R>(&bytes) {
             problems.push(Problem(
                 torn_fault(path, torn)
@@ -197,24 +216,31 @@ pub(super) fn journals(dir: &Path) -> Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-fn parse<R: Record>(path: &Path, bytes: &[u8]) -> (Vec<R>, Vec<Problem>) {
+fn parse<R: Record>(path: &Path, bytes: &[u8], check: Check<'_, R>) -> (Vec<R>, Vec<Problem>) {
     let (mut records, mut problems) = (Vec::new(), Vec::new());
     let torn = torn_tail::<R>(bytes).map_or(bytes.len(), |t| bytes.len() - t.len());
     for (n, line) in bytes[..torn].split(|b| *b == b'\n').enumerate() {
         if line.trim_ascii().is_empty() {
             continue;
         }
-        match serde_json::from_slice(line) {
-            Ok(record) => records.push(record),
-            Err(e) => problems.push(Problem(
-                Fault::new(
-                    format!("{}:{}", path.display(), n + 1),
-                    e.to_string().split(" at line").next().unwrap_or_default(),
-                )
-                .expected(format!("{}, as one JSON object", R::WHAT))
+        let (found, expected) = match serde_json::from_slice(line) {
+            Ok(record) => match check(&record) {
+                None => {
+                    records.push(record);
+                    continue;
+                }
+                Some(wrong) => wrong,
+            },
+            Err(e) => (
+                e.to_string().split(" at line").next().unwrap_or_default().to_owned(),
+                format!("{}, as one JSON object", R::WHAT),
+            ),
+        };
+        problems.push(Problem(
+            Fault::new(format!("{}:{}", path.display(), n + 1), found)
+                .expected(expected)
                 .next("The line is kept as it is and not counted; mend it if it matters."),
-            )),
-        }
+        ));
     }
     (records, problems)
 }

@@ -2,6 +2,7 @@
 //! nothing counts twice, and it does not matter in which order or how often folders are merged.
 
 use super::act::{Act, Conflict, Deed};
+use super::draft::ReviewDraft;
 use super::files::Files;
 use super::journal::{Journal, Record, current, journals, keep_aside, torn_tail};
 use super::lock::DataLock;
@@ -71,10 +72,12 @@ impl Study {
         let Some(annotator) = path.file_stem().map(|n| n.to_string_lossy().into_owned()) else {
             return Ok(());
         };
-        let (theirs, wrong) = Journal::<Review>::read(path)?;
+        let (theirs, wrong) = Journal::<Review>::read_checked(path, &|r| r.unsound(&self.rubric))?;
         let bytes = std::fs::read(path).map_err(|e| Fault::io(path, "read", &e))?;
         let _lock = DataLock::take_journal(&self.files.lock(&format!("journal-{annotator}")), &annotator)?;
-        let mut journal = Journal::<Review>::open(&self.files.journals(), &annotator)?;
+        let mut journal = Journal::<Review>::open_checked(&self.files.journals(), &annotator, &|r| {
+            r.unsound(&self.rubric)
+        })?;
         merged.problems.extend(journal.problems().iter().chain(&wrong).map(|p| p.0.clone()));
         merged.conflicts.extend(conflicts(journal.records(), &theirs));
         let mine = std::fs::read(journal.path()).map_err(|e| Fault::io(journal.path(), "read", &e))?;
@@ -121,7 +124,8 @@ impl Study {
         Ok(new.len())
     }
 
-    /// A draft is taken where there is none; two of one annotator stay where they are.
+    /// A draft is taken where there is none, or none with anything that was begun; two of one annotator stay where
+    /// they are.
     fn merge_drafts(&self, other: &Files, merged: &mut Merged) -> Result<()> {
         for theirs in super::trials::files(&other.drafts())? {
             let Some(name) = theirs.file_name() else { continue };
@@ -129,6 +133,13 @@ impl Study {
             let bytes = std::fs::read(&theirs).map_err(|e| Fault::io(&theirs, "read", &e))?;
             match std::fs::read(&mine) {
                 Ok(same) if same == bytes => {}
+                // What was judged, or only looked at, is nothing that could be lost.
+                Ok(_) if !self.is_begun(&theirs)? => {}
+                Ok(_) if !self.is_begun(&mine)? => {
+                    let name = mine.file_stem().unwrap_or_default().to_string_lossy();
+                    let _lock = DataLock::take_journal(&self.files.lock(&format!("journal-{name}")), &name)?;
+                    crate::folder::replace(&mine, &bytes)?;
+                }
                 Ok(_) => merged.problems.push(
                     Fault::new(theirs.display(), "something begun and not finished")
                         .expected("nothing else begun by the same annotator")
@@ -138,6 +149,16 @@ impl Study {
             }
         }
         Ok(())
+    }
+
+    /// Whether a draft holds what is in no journal of this study. One that cannot be read may.
+    fn is_begun(&self, draft: &Path) -> Result<bool> {
+        let bytes = std::fs::read(draft).map_err(|e| Fault::io(draft, "read", &e))?;
+        let Ok(begun) = serde_json::from_slice::<ReviewDraft>(&bytes) else { return Ok(true) };
+        let name = draft.file_stem().unwrap_or_default().to_string_lossy();
+        let journal = self.files.journals().join(format!("{name}.jsonl"));
+        let records = if journal.is_file() { Journal::<Review>::read(&journal)?.0 } else { Vec::new() };
+        Ok(begun.has_begun() && !records.iter().any(|r| begun.is_of(r)))
     }
 
     /// Places that two reviewers took, in two copies.
@@ -337,6 +358,46 @@ mod tests {
         let again = study.merge(&[two, one], "planner").expect("merged");
         assert_eq!((again.reviews, again.acts, again.conflicts.len()), (0, 0, 0));
         assert_eq!(contents(&whole), before, "merging twice changes nothing");
+    }
+
+    #[test]
+    fn a_draft_of_what_was_judged_or_only_looked_at_stands_in_nobodys_way() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let [whole, one] = ["whole", "one"].map(|n| dir.path().join(n));
+        let study = sample::study(&whole, &["ada"]);
+        copy(&study, "ada", &one);
+        let draft = |dir: &Path, draft: ReviewDraft| {
+            let desk = Desk::open(dir, "ada", false).expect("opened");
+            desk.save_draft(&draft).expect("kept");
+        };
+        let mut desk = Desk::open(&one, "ada", false).expect("opened");
+        let slots = desk.slots().to_vec();
+        let review = sample::review("ada", &slots[0], Verdict::A);
+        desk.append(review.clone()).expect("kept");
+        drop(desk);
+        let judged = ReviewDraft {
+            slot: Some(slots[0].clone()),
+            ratings: review.ratings,
+            verdict: review.verdict,
+            evidence: review.evidence,
+            note: review.note,
+            flagged: review.flagged,
+            ..ReviewDraft::default()
+        };
+        let looked_at = ReviewDraft { slot: Some(slots[1].clone()), seconds: 1.5, ..ReviewDraft::default() };
+        let begun = ReviewDraft { note: "half a thou".into(), ..looked_at.clone() };
+        let merge = || study.merge(std::slice::from_ref(&one), "planner").expect("merged").problems;
+        let here = || Desk::open(&whole, "ada", false).expect("opened").draft().0;
+
+        draft(&whole, looked_at.clone());
+        draft(&one, judged);
+        assert_eq!((merge(), here()), (Vec::new(), looked_at));
+        draft(&one, begun.clone());
+        assert_eq!((merge(), here()), (Vec::new(), begun.clone()), "taken for one that was only looked at");
+        draft(&one, ReviewDraft { note: "another".into(), ..begun.clone() });
+        let problems = merge();
+        assert!(problems[0].to_string().contains("begun and not finished"), "{problems:?}");
+        assert_eq!(here(), begun, "neither is overwritten");
     }
 
     #[test]

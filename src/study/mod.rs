@@ -5,6 +5,7 @@
 //! the terminal, and nothing of models beyond what a trial records.
 
 mod act;
+mod answered;
 mod assign;
 mod claim;
 mod desk;
@@ -31,6 +32,7 @@ mod unblind;
 mod whole;
 
 pub use act::{Act, Conflict, Deed};
+pub use answered::Answered;
 pub use assign::{Asked, Division, Slot, assign};
 pub use desk::{Desk, Items, Standing, Tally};
 pub use draft::{Draft, ReviewDraft};

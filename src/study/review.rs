@@ -3,6 +3,7 @@
 use super::assign::Slot;
 use super::journal::Record;
 use super::judgment::Verdict;
+use super::rubric::Rubric;
 use crate::compare::Side;
 use crate::config::Layer;
 use jiff::Timestamp;
@@ -99,6 +100,33 @@ impl Review {
     /// The place in a reviewer's list that it is of.
     pub fn slot(&self) -> Slot {
         Slot { item: self.item.clone(), showing: self.showing }
+    }
+
+    /// What of it no reviewer can have entered, and what is expected: ratings off the scale, words that the rubric does
+    /// not have, times below nought. A hand or another program wrote it, and no figure may rest on it.
+    pub(super) fn unsound(&self, rubric: &Rubric) -> Option<(String, String)> {
+        for (id, degree) in self.ratings.iter().flat_map(|marks| &marks.scores) {
+            let Some(criterion) = rubric.criteria.iter().find(|c| c.id == *id) else {
+                let ids: Vec<&str> = rubric.ids().collect();
+                return Some((format!("a rating of {id:?}"), format!("ratings of {}", ids.join(", "))));
+            };
+            let highest = criterion.highest();
+            if !(1..=highest).contains(degree) {
+                return Some((format!("{degree} for {id}"), format!("a degree from 1 to {highest}")));
+            }
+        }
+        let tags =
+            self.ratings.iter().flat_map(|marks| &marks.tags).chain(self.evidence.iter().map(|e| &e.tag));
+        if let Some(tag) = tags.into_iter().find(|tag| !rubric.tags.contains(tag)) {
+            return Some((format!("the tag {tag:?}"), format!("one of {}", rubric.tags.join(", "))));
+        }
+        let spans = self.evidence.iter().flat_map(|e| [Some(e.range), e.support.map(|s| s.range)]).flatten();
+        if let Some((start, end)) = spans.into_iter().find(|(start, end)| start >= end) {
+            return Some((format!("a mark from byte {start} to {end}"), "a mark of some text".to_owned()));
+        }
+        let times = [self.seconds, self.away];
+        let wrong = times.into_iter().find(|t| !(t.is_finite() && *t >= 0.0))?;
+        Some((format!("{wrong} seconds"), "a time".to_owned()))
     }
 
     /// Whether every criterion of `criteria` is rated on both sides and a verdict was chosen.

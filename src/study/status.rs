@@ -57,7 +57,7 @@ impl Study {
     pub fn reviews(&self) -> Result<(Vec<Review>, Vec<Fault>)> {
         let (mut records, mut faults) = (Vec::new(), Vec::new());
         for path in journals(&self.files.journals())? {
-            let (some, wrong) = Journal::<Review>::read(&path)?;
+            let (some, wrong) = Journal::<Review>::read_checked(&path, &|r| r.unsound(&self.rubric))?;
             records.extend(some);
             faults.extend(wrong.into_iter().map(|p| p.0));
         }
@@ -185,5 +185,45 @@ mod tests {
         assert!(zoe.last.is_some() && zoe.place.as_deref() == Some("reviewer-1"));
         assert_eq!(status.problems.len(), 1);
         assert!(status.problems[0].place.ends_with("max.jsonl:1"));
+    }
+
+    #[test]
+    fn what_no_reviewer_can_have_entered_is_named_by_its_line_and_counts_for_nothing() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let study = sample::study(dir.path(), &["ada"]);
+        let mut desk = Desk::open(dir.path(), "ada", false).expect("opened");
+        let slots = desk.slots().to_vec();
+        desk.append(sample::review("ada", &slots[0], Verdict::A)).expect("kept");
+        let path = desk.journal().to_owned();
+        drop(desk);
+        let sound = std::fs::read_to_string(&path).expect("a journal");
+        let other = slots.iter().find(|s| s.item != slots[0].item).expect("another item");
+        let edits = [
+            ("\"accuracy\":4", "\"accuracy\":9", "found 9 for accuracy; expected a degree from 1 to 5"),
+            (
+                "\"accuracy\":4",
+                "\"clarity\":4",
+                "found a rating of \"clarity\"; expected ratings of accuracy, comp",
+            ),
+            ("\"tags\":[]", "\"tags\":[\"odd\"]", "found the tag \"odd\"; expected one of "),
+            ("\"seconds\":12.5", "\"seconds\":-3", "found -3 seconds; expected a time"),
+            (
+                "\"evidence\":[]",
+                "\"evidence\":[{\"side\":\"A\",\"range\":[7,7],\"tag\":\"unsupported\",\"support\":null}]",
+                "found a mark from byte 7 to 7; expected a mark of some text",
+            ),
+        ];
+        let edited =
+            edits.map(|(was, is, _)| sound.replace(&slots[0].item, &other.item).replacen(was, is, 1));
+        std::fs::write(&path, sound + &edited.concat()).expect("written");
+        let status = study.status().expect("there");
+        assert_eq!(status.reviewers[0].tally.done, 1);
+        for (n, ((.., told), problem)) in edits.iter().zip(&status.problems).enumerate() {
+            let place = format!("ada.jsonl:{}", n + 2);
+            assert!(problem.place.ends_with(&place) && problem.to_string().contains(told), "{problem}");
+        }
+        assert_eq!(status.problems.len(), edits.len());
+        let desk = Desk::open(dir.path(), "ada", false).expect("opened");
+        assert_eq!((desk.tally().done, desk.problems()), (1, &status.problems[..]), "nor for the reviewer");
     }
 }

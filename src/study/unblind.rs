@@ -1,12 +1,13 @@
 //! Taking the blinding off, and finding out whether all is as it was committed to.
 
-use super::act::Deed;
+use super::act::{Act, Deed};
 use super::assign::assign;
 use super::item::Item;
 use super::rated::Rated;
 use super::review::{Review, Showing};
 use super::whole::Study;
 use crate::fault::{Fault, Result};
+use crate::text::counted;
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -29,11 +30,30 @@ impl Study {
     /// # Errors
     /// A [`Fault`] if the acts cannot be read.
     pub fn is_unblinded(&self) -> Result<bool> {
-        let Some(frozen) = &self.plan.frozen else { return Ok(false) };
+        Ok(self.unblinded_at()?.is_some())
+    }
+
+    /// When the blinding was first taken off; absent while it is on.
+    ///
+    /// # Errors
+    /// A [`Fault`] if the acts cannot be read.
+    pub fn unblinded_at(&self) -> Result<Option<Timestamp>> {
+        let Some(frozen) = &self.plan.frozen else { return Ok(None) };
         let (acts, _) = self.acts()?;
-        Ok(acts
-            .iter()
-            .any(|a| matches!(&a.deed, Deed::Unblinded { key_digest } if *key_digest == frozen.key)))
+        let unblinded =
+            |a: &&Act| matches!(&a.deed, Deed::Unblinded { key_digest } if *key_digest == frozen.key);
+        Ok(acts.iter().filter(unblinded).map(|a| a.at).min())
+    }
+
+    /// That it may be seen who answered, and since when.
+    pub(super) fn seen(&self) -> Result<Timestamp> {
+        self.frozen()?;
+        self.unblinded_at()?.ok_or_else(|| {
+            Fault::new(self.dir().display(), "a study that is still blind")
+                .expected("one that was unblinded")
+                .next("When everyone is done, take the blinding off with `juxta study unblind`.")
+                .into()
+        })
     }
 
     /// Takes the blinding off, once the key is found to be the one that was committed to; from then on figures by
@@ -58,13 +78,7 @@ impl Study {
     /// # Errors
     /// A [`Fault`] before the study is unblinded, and as [`Study::key`] and [`Study::reviews`].
     pub fn rated(&self) -> Result<Vec<Rated>> {
-        self.frozen()?;
-        if !self.is_unblinded()? {
-            return Err(Fault::new(self.dir().display(), "a study that is still blind")
-                .expected("one that was unblinded")
-                .next("When everyone is done, take the blinding off with `juxta study unblind`.")
-                .into());
-        }
+        self.seen()?;
         let key = self.key()?;
         let (reviews, _) = self.reviews()?;
         let rated = |review: Review| {
@@ -135,6 +149,17 @@ impl Study {
         }
         let (reviews, faults) = self.reviews()?;
         verified.faults.extend(faults);
+        if let Some(seen) = self.unblinded_at()? {
+            let late = reviews.iter().filter(|r| r.at > seen).count();
+            if late > 0 {
+                let found = format!("{} made after the blinding was taken off", counted(late, "review"));
+                verified.faults.push(
+                    Fault::new(self.files.journals().display(), found)
+                        .expected(format!("none after {}", second(seen)))
+                        .next("They count, and the report says how many they are."),
+                );
+            }
+        }
         for review in &reviews {
             let found = match review {
                 r if !key.items.contains_key(&r.item) => format!("a review of {}, which is no item", r.item),

@@ -2,12 +2,14 @@
 //! terminal; every range is in bytes of the text that was given, on character boundaries.
 
 mod bounds;
+mod counted;
 mod json;
 mod sentences;
 mod terms;
 mod visible;
 mod words;
 
+pub use counted::{counted, grouped, plural};
 pub use json::{json, json_line};
 pub use sentences::sentences;
 pub use terms::{Term, Terms};

@@ -5,7 +5,7 @@ use ratatui::crossterm::event::{
     DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture,
 };
 use ratatui::crossterm::execute;
-use ratatui::crossterm::terminal::{BeginSynchronizedUpdate, EndSynchronizedUpdate};
+use ratatui::crossterm::terminal::{BeginSynchronizedUpdate, Clear, ClearType, EndSynchronizedUpdate};
 use std::io::stdout;
 use std::sync::Once;
 
@@ -26,8 +26,11 @@ impl Screen {
                 before(panic);
             }));
         });
-        execute!(stdout(), EnableMouseCapture, EnableBracketedPaste)?;
-        Ok(Self { terminal })
+        let screen = Self { terminal };
+        // Whoever was killed left the alternate screen on, with a shell's words in it: entering it again keeps them, and
+        // frames say only what is not blank.
+        execute!(stdout(), Clear(ClearType::All), EnableMouseCapture, EnableBracketedPaste)?;
+        Ok(screen)
     }
 
     pub fn terminal(&mut self) -> &mut DefaultTerminal {

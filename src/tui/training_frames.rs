@@ -185,7 +185,7 @@ fn what_will_not_do_is_said_at_its_line_and_stays_as_it_was_typed() {
     wrong("examples", "many", "such as 500");
     wrong("examples", "0", "from 1");
     wrong("examples", "", "from 1");
-    wrong("examples", "200, 5000", "1020 training questions");
+    wrong("examples", "200, 5000", "1,020 training questions");
     wrong("epochs", "0", "1 to 10000");
     wrong("epochs", "-3", "whole number");
     wrong("learning rate", "fast", "1e-3");

@@ -7,6 +7,9 @@
     npm install --prefix tools promptfoo
     python tests/reference/exports.py --promptfoo tools/node_modules/.bin/promptfoo
 
+With --exports DIR what `juxta export STUDY --format FORMAT -o DIR/FORMAT` wrote into a folder for each format is read
+instead.
+
 A graphics card is not needed and no network. What is not installed is said and counts as a failure, unless
 --allow-missing. Read with trl 1.16.0, datasets 5.2.0, label-studio-sdk 2.1.2, argilla 2.8.0, ragas 0.4.3, fschat
 0.2.36, llm-comparator 0.1 and promptfoo 0.121.20.
@@ -24,6 +27,10 @@ import json
 import os
 import subprocess
 import sys
+
+# To the end: statistics.py beside this file would hide Python's own.
+sys.path.append(sys.path.pop(0))
+
 import tempfile
 from pathlib import Path
 from unittest import mock
@@ -34,8 +41,15 @@ SNAPSHOTS = ROOT / "src/export/snapshots"
 MODEL = ROOT / "assets/models/reader"
 
 
+# Where exports of a study lie, a folder for each format; the snapshots if there is none.
+exports = None
+
+
 def export(name):
-    """The bytes of an export, as its snapshot has them."""
+    """The bytes of an export, as its snapshot has them, or as they were written to a folder."""
+    if exports:
+        format, file = name.split("__")
+        return (exports / format / file.replace(".argilla_", ".argilla/")).read_text(encoding="utf-8")
     text = (SNAPSHOTS / f"juxta__export__tests__{name}.snap").read_text(encoding="utf-8")
     return text.split("\n---\n", 1)[1].rstrip("\n") + "\n"
 
@@ -238,8 +252,13 @@ def check_llm_comparator(folder, options):
 
     kinds = {"number", "string", "category", "text", "per_model_number", "per_model_category", "per_rating_string"}
     told = []
-    for path in sorted(SNAPSHOTS.glob("juxta__export__tests__llm-comparator__*.snap")):
-        read = json.loads(export(path.name[len("juxta__export__tests__") : -len(".snap")]))
+    if exports:
+        names = [f"llm-comparator__{path.name}" for path in sorted((exports / "llm-comparator").iterdir())]
+    else:
+        files = sorted(SNAPSHOTS.glob("juxta__export__tests__llm-comparator__*.snap"))
+        names = [path.name[len("juxta__export__tests__") : -len(".snap")] for path in files]
+    for name in names:
+        read = json.loads(export(name))
         same("models", len(read["models"]), 2)
         fields = {field["name"]: field["type"] for field in read["metadata"]["custom_fields_schema"]}
         assert set(fields.values()) <= kinds
@@ -306,9 +325,12 @@ CHECKS = [
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--promptfoo", help="the program that npm installed")
+    parser.add_argument("--exports", type=Path, help="a folder of exports, in the place of the snapshots")
     parser.add_argument("--allow-missing", action="store_true", help="pass over what is not installed")
     parser.add_argument("only", nargs="*", help="the tools to ask; all if left out")
     options = parser.parse_args()
+    global exports
+    exports = options.exports
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
     os.environ.setdefault("RAGAS_DO_NOT_TRACK", "true")

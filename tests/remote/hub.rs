@@ -409,7 +409,7 @@ fn what_was_pulled_is_a_contender_by_name() {
     };
     pull(&[]).refused(&["2 GGUF files", "one of other.gguf, q.Q8_0.gguf", "--file"]);
     // It is there; that it is no real one is said by who reads it.
-    pull(&["--file", "q.Q8_0.gguf"]).failed(&["q.Q8_0.gguf", "1 files of o/m"]);
+    pull(&["--file", "q.Q8_0.gguf"]).failed(&["q.Q8_0.gguf", "1 file of o/m"]);
     let at = data.path().join("models/q.Q8_0.gguf");
     assert_eq!(std::fs::read(&at).expect("through the links"), b"no real one");
     std::fs::write(data.path().join("models/mine.gguf"), "of a person's own").expect("written");

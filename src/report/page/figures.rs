@@ -1,6 +1,7 @@
 //! The tables and charts of contenders.
 
 use super::{Chart, Marked, Part, Row, Section, Table, n, questions};
+use crate::analysis::Figure;
 use crate::report::scope::{OfContender, Scope};
 use crate::report::words::{ABSENT, As, count, counted};
 use crate::report::{About, Report};
@@ -14,6 +15,15 @@ fn level(report: &Report) -> String {
 fn place<'a>(report: &'a Report, scope: &'a Scope) -> &'a str {
     let all = if report.study.corpora.is_empty() { "All judgments" } else { "All corpora together" };
     scope.corpus.as_deref().unwrap_or(all)
+}
+
+/// The same within a sentence.
+fn on(report: &Report, scope: &Scope) -> String {
+    match &scope.corpus {
+        Some(corpus) => format!("on {corpus}"),
+        None if report.study.corpora.is_empty() => "over all judgments".to_owned(),
+        None => "over all corpora".to_owned(),
+    }
 }
 
 /// The criteria: index and name.
@@ -45,6 +55,7 @@ pub(super) fn section(report: &Report, scope: &Scope) -> Section {
             strengths(report, scope),
         ]);
     }
+    tables.push(made(report, scope));
     tables.push(tags(report, scope));
     tables.push(evidence(report, scope));
     tables.retain(|t| !t.rows.is_empty());
@@ -74,12 +85,40 @@ fn means(report: &Report, scope: &Scope) -> Table {
         }
     }
     table.chart = Some(Chart::Intervals {
-        title: format!("Mean ratings on {}", place(report, scope)),
+        title: format!("Mean ratings {}", on(report, scope)),
         rows: marks,
         axis: (1.0, top),
         about: None,
         guides: Vec::new(),
     });
+    table
+}
+
+/// A slow model's speed needs its decimals.
+fn speed_of(speed: &Figure) -> As {
+    if speed.value().is_some_and(|s| s < 20.0) { As::Number } else { As::Whole }
+}
+
+/// How the answers were made that were judged so.
+fn made(report: &Report, scope: &Scope) -> Table {
+    let (words, speed) = (format!("words {}", level(report)), format!("tokens/s {}", level(report)));
+    let mut table = Table::new(
+        Part::Means,
+        "Answers as they were made, judged or not: medians",
+        &["", "answers", &words, "cut off", &speed, "n"],
+    );
+    for contender in &scope.contenders {
+        let Some(made) = &contender.made else { continue };
+        let cells = vec![
+            contender.label.clone(),
+            count(made.answers),
+            table.cell(&made.words, As::Whole),
+            count(made.cut_off),
+            table.cell(&made.tokens_per_second, speed_of(&made.tokens_per_second)),
+            n(&made.tokens_per_second),
+        ];
+        table.row(cells);
+    }
     table
 }
 
@@ -120,7 +159,7 @@ fn changes(report: &Report, scope: &Scope) -> Table {
     }
     let reach = (reach * 1.05 * 2.0).ceil() / 2.0;
     table.chart = Some(Chart::Intervals {
-        title: format!("Change against {base} on {}", place(report, scope)),
+        title: format!("Change against {base} {}", on(report, scope)),
         rows: marks,
         axis: (-reach, reach),
         about: Some(0.0),
@@ -206,7 +245,7 @@ fn verdicts(report: &Report, scope: &Scope) -> Table {
     table.method(&format!("Holm within {}", scope.family_of_verdicts));
     if !bars.is_empty() {
         table.chart = Some(Chart::Shares {
-            title: format!("Verdicts against {base} on {}", place(report, scope)),
+            title: format!("Verdicts against {base} {}", on(report, scope)),
             parts: ["wins", "ties", "both bad", "losses"].map(str::to_owned).to_vec(),
             rows: bars,
         });
@@ -242,7 +281,7 @@ fn strengths(report: &Report, scope: &Scope) -> Table {
     }
     let reach = (reach * 1.05 * 2.0).ceil() / 2.0;
     table.chart = Some(Chart::Intervals {
-        title: format!("Bradley-Terry scores on {}", place(report, scope)),
+        title: format!("Bradley-Terry scores {}", on(report, scope)),
         rows: marks,
         axis: (-reach, reach),
         about: Some(0.0),

@@ -4,6 +4,7 @@ use super::lists::{Choice, List};
 use super::{App, Effect, Index, Over};
 use crate::compare::Pair;
 use crate::generate::Contender;
+use crate::text::counted;
 
 impl App {
     pub(super) fn choose_corpus(&mut self) {
@@ -121,7 +122,7 @@ fn default_pair(models: &[Contender], corpus: &str) -> Option<Pair> {
 fn about(c: &Contender) -> String {
     let kind = &c.kind;
     match &c.trained_on {
-        Some(trained) => format!("{kind}, {} examples of {}", trained.examples, trained.corpus),
+        Some(trained) => format!("{kind}, {} of {}", counted(trained.examples, "example"), trained.corpus),
         None => format!("{kind}. {}", c.description.as_deref().unwrap_or(&c.title)),
     }
 }

@@ -5,6 +5,7 @@ use crate::corpus::Entry;
 use crate::fault::{Error, Fault};
 use crate::generate::Contender;
 use crate::lab::{Recipe, Tuning, tuned_name};
+use crate::text::counted;
 use ratatui::crossterm::event::KeyEvent;
 use std::collections::HashMap;
 
@@ -281,8 +282,9 @@ impl Form {
         match (sizes.first(), sizes.last(), count) {
             (None | Some(0), ..) => Err("Write a number from 1 on.".into()),
             (_, Some(most), Some(count)) if most > count => Err(format!(
-                "{} has {count} training questions: at most that many.",
-                self.corpus().manifest.id
+                "{} has {}: at most that many.",
+                self.corpus().manifest.id,
+                counted(*count, "training question")
             )),
             _ => Ok(sizes),
         }

@@ -4,6 +4,7 @@ use super::{App, Effect, Index, Over, Panel};
 use crate::compare::Side;
 use crate::config::Layer;
 use crate::retrieve::Ranking;
+use crate::text::counted;
 use crate::tui::keys::Context;
 
 impl App {
@@ -112,7 +113,7 @@ impl App {
 
     pub(super) fn more_passages(&mut self, by: isize) {
         self.k = self.k.saturating_add_signed(by).clamp(1, 20);
-        self.notice = Some(format!("The next question gets {} passages.", self.k));
+        self.notice = Some(format!("The next question gets {}.", counted(self.k, "passage")));
     }
 
     /// Ranks passages the next way, from the next question on.

@@ -7,6 +7,7 @@ use crate::corpus::{Entry, Split};
 use crate::fault::{Error, Fault};
 use crate::lab::Planning;
 use crate::study;
+use crate::text::counted;
 use ratatui::crossterm::event::KeyEvent;
 use std::collections::{HashMap, HashSet};
 
@@ -97,18 +98,15 @@ impl PlanForm {
         self.sheet.waiting = false;
     }
 
-    /// Puts those against the baseline that were fine-tuned from it; where none was, everyone is offered.
+    /// Puts those against the baseline that were fine-tuned from it, and offers the others below them.
     fn line_up(&mut self) {
         let baseline = self.baseline().name.clone();
-        let others = || self.shelves.models.iter().filter(|m| m.name != baseline);
-        let mut rivals: Vec<&Model> =
-            others().filter(|m| m.base.as_deref() == Some(baseline.as_str())).collect();
-        let tuned = !rivals.is_empty();
-        if !tuned {
-            rivals = others().collect();
-        }
-        self.against = Several { all: rivals.iter().map(|m| (m.name.clone(), tuned)).collect(), at: 0 };
-        self.rivals = rivals.into_iter().map(|m| m.found.clone()).collect();
+        let is_tuned = |m: &&Model| m.base.as_deref() == Some(baseline.as_str());
+        let others = self.shelves.models.iter().filter(|m| m.name != baseline);
+        let (tuned, others): (Vec<&Model>, Vec<&Model>) = others.partition(is_tuned);
+        let rivals = || tuned.iter().map(|m| (*m, true)).chain(others.iter().map(|m| (*m, false)));
+        self.against = Several { all: rivals().map(|(m, set)| (m.name.clone(), set)).collect(), at: 0 };
+        self.rivals = rivals().map(|(m, _)| m.found.clone()).collect();
     }
 
     /// The model that the others are compared with.
@@ -413,7 +411,8 @@ impl PlanForm {
             Some((there, id)) if there < wanted => Err((
                 Asked::Questions,
                 format!(
-                    "{id} has {there} questions in the split {}: at most that many.",
+                    "{id} has {} in the split {}: at most that many.",
+                    counted(there, "question"),
                     SPLITS[self.split].1
                 ),
             )),

@@ -11,6 +11,7 @@ use crate::generate::Contender;
 use crate::job::Progress;
 use crate::lab::{Failed, Generated, Generating};
 use crate::study::Study;
+use crate::text::counted;
 use std::path::{Path, PathBuf};
 
 /// A study's folder, as far as the lab has to know it.
@@ -170,7 +171,7 @@ impl Studying {
             _ if self.is_whole() => return None,
             (Stage::Planned, _) => "is planned, without answers yet. To generate them".to_owned(),
             (_, Some(done)) => {
-                format!("has {done} of {} answers, which are kept. To go on", self.made.answers)
+                format!("has {done} of {}, which are kept. To go on", counted(self.made.answers, "answer"))
             }
             (_, None) => "is not finished; what was answered is kept. To go on".to_owned(),
         };

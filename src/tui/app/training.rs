@@ -10,6 +10,7 @@ use crate::folder::Folder;
 use crate::generate::Contender;
 use crate::job::Progress;
 use crate::lab::{Recipe, Status, Tuned, Tuning};
+use crate::text::counted;
 pub use crate::text::quoted;
 use std::fmt::Write;
 
@@ -199,7 +200,7 @@ impl Training {
         let tuning = self.tuning().filter(|_| self.phase != Phase::Made)?;
         let at = match self.losses.len() {
             0 => "before its first step".to_owned(),
-            n => format!("after {n} of {} steps, which are kept", self.steps),
+            n => format!("after {n} of {}, which are kept", counted(self.steps, "step")),
         };
         let rest = match self.tunings.len() - self.at - 1 {
             0 => String::new(),

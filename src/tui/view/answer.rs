@@ -4,6 +4,7 @@ use super::paint::{self, Painted};
 use super::passages::{bar, wrapped};
 use super::title_of;
 use crate::compare::{Answer, Finish, Pair, Side};
+use crate::text::counted;
 use crate::tui::app::{App, Drawn, Panel, State};
 use crate::tui::theme::Theme;
 use crate::tui::wrap::wrap;
@@ -109,7 +110,7 @@ fn state(app: &App, side: Side) -> String {
         State::Loading(p) => format!("loading {}", percent(p.done, p.total)),
         State::Held(..) => "waiting".to_owned(),
         State::Reading(read, of, _) => format!("reading the prompt, {read} of {of}"),
-        State::Answering(tokens, ..) => format!("{tokens} tokens"),
+        State::Answering(tokens, ..) => counted(*tokens, "token"),
         State::Ended(answer) => match answer.finish {
             Finish::Stop => "done".to_owned(),
             Finish::Length => "cut off at the limit".to_owned(),
@@ -146,7 +147,7 @@ fn ended(answer: &Answer) -> String {
     if answer.finish == Finish::Failed {
         return String::new();
     }
-    let mut parts = vec![format!("{} tokens", answer.tokens)];
+    let mut parts = vec![counted(answer.tokens, "token")];
     if let Some(rate) = answer.tokens_per_second {
         parts.push(format!("{rate:.0} tokens/s"));
     }

@@ -2,6 +2,7 @@
 
 use super::paint::Painted;
 use crate::generate::Mode;
+use crate::text::counted;
 use crate::tui::app::{App, Index, Over, Panel, Phase, Stage, Studying, Training};
 use crate::tui::keys;
 use crate::tui::theme::Theme;
@@ -23,7 +24,7 @@ pub(super) fn head(app: &App, theme: Theme, area: Rect, buffer: &mut Buffer) {
         ranking if ranking.is_plain() => String::new(),
         ranking => format!(" by {ranking}"),
     };
-    let usual = format!("{} passages{ranking} · {mode} · {}", app.k, app.annotator);
+    let usual = format!("{}{ranking} · {mode} · {}", counted(app.k, "passage"), app.annotator);
     // What is going on is worth more than what has ended.
     let study = app.study.as_ref();
     let going_on = study.filter(|s| s.is_active()).and_then(Studying::sign);

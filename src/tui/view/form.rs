@@ -3,7 +3,7 @@
 use super::overlays::{middle, opened};
 use super::paint::{self, Painted};
 use super::passages::wrapped;
-use super::training::grouped;
+use crate::text::{counted, grouped};
 use crate::tui::app::{Form, Line, Part, Sheet};
 use crate::tui::theme::Theme;
 use crate::tui::wrap::{columns, fit, wrap};
@@ -142,7 +142,7 @@ fn about(form: &Form, part: Part) -> String {
 /// What will be made.
 fn plan(form: &Form, theme: Theme, width: usize) -> Vec<Painted> {
     let plan = form.plan();
-    let one = |(name, steps): &(String, usize)| format!("{name} ({} steps)", grouped(*steps as u64));
+    let one = |(name, steps): &(String, usize)| format!("{name} ({})", counted(*steps, "step"));
     match &plan[..] {
         [] => Vec::new(),
         [only] => wrapped(&format!("Makes {}.", one(only)), theme.quiet(), width),

@@ -4,6 +4,7 @@ use super::paint::{self, Painted};
 use crate::compare::Side;
 use crate::config::Layer;
 use crate::retrieve::Hit;
+use crate::text::counted;
 use crate::tui::app::{App, Drawn, Index, Open, Panel};
 use crate::tui::theme::Theme;
 use crate::tui::wrap::wrap;
@@ -65,9 +66,11 @@ fn welcome(app: &App, theme: Theme, width: usize) -> Vec<Painted> {
     lines.extend(wrapped(&manifest.description, Style::new(), width));
     lines.push(Painted::default());
     match &app.index {
-        Index::Ready(passages) => {
-            lines.push(Painted::text(&format!("{passages} passages to search."), theme.quiet(), width))
-        }
+        Index::Ready(passages) => lines.push(Painted::text(
+            &format!("{} to search.", counted(*passages as usize, "passage")),
+            theme.quiet(),
+            width,
+        )),
         Index::Opening(None) => lines.push(Painted::text("Opening the index.", theme.quiet(), width)),
         Index::Opening(Some(p)) => {
             lines.push(Painted::text(

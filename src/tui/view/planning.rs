@@ -3,7 +3,7 @@
 use super::form::{Lines, TITLE, inside};
 use super::paint::{self, Painted};
 use super::passages::wrapped;
-use super::training::grouped;
+use crate::text::{counted, grouped};
 use crate::tui::app::{Asked, Line, PlanForm};
 use crate::tui::theme::Theme;
 use crate::tui::wrap::fit;
@@ -82,20 +82,16 @@ fn about(form: &PlanForm, line: Asked) -> String {
 /// What it comes to.
 fn sums(form: &PlanForm, theme: Theme, width: usize) -> Vec<Painted> {
     let Some(sums) = form.sums() else { return Vec::new() };
-    let number = |n: usize, one: &str| match n {
-        1 => format!("1 {one}"),
-        n => format!("{} {one}s", grouped(n as u64)),
-    };
     let who = match sums.annotators {
         1 => "One annotator gives".to_owned(),
         n => format!("Each of {n} annotators gives"),
     };
     let text = format!(
         "{} make {} to judge and {} to generate. {who} about {}.",
-        number(sums.questions, "question"),
-        number(sums.items, "item"),
-        number(sums.answers, "answer"),
-        number(sums.each, "judgment"),
+        counted(sums.questions, "question"),
+        counted(sums.items, "item"),
+        counted(sums.answers, "answer"),
+        counted(sums.each, "judgment"),
     );
     wrapped(&text.replacen("1 question make ", "1 question makes ", 1), theme.quiet(), width)
 }

@@ -3,9 +3,8 @@
 use super::overlays::{middle, opened};
 use super::paint::{self, Painted};
 use super::passages::{bar, wrapped};
-use super::training::grouped;
 use crate::lab::Failed;
-use crate::text::one_line;
+use crate::text::{counted, grouped, one_line};
 use crate::tui::app::{Made, Stage, Studying, quoted};
 use crate::tui::theme::Theme;
 use crate::tui::wrap::{columns, fit};
@@ -66,7 +65,7 @@ fn planned(made: &Made, theme: Theme, width: usize) -> Vec<Painted> {
     line("folder", &made.dir.display().to_string());
     line(
         "to judge",
-        &format!("{} items on {} questions", grouped(made.planned as u64), grouped(made.questions as u64)),
+        &format!("{} on {}", counted(made.planned, "item"), counted(made.questions, "question")),
     );
     line("annotators", &made.annotators.join(", "));
     if let Some(commitment) = &made.commitment {
@@ -83,9 +82,9 @@ fn progress(study: &Studying, theme: Theme, width: usize) -> Vec<Painted> {
         return lines;
     }
     let mut text = match study.done {
-        _ if study.is_whole() => format!("100 %  all {} answers are there", grouped(all as u64)),
+        _ if study.is_whole() => format!("100 %  all {} are there", counted(all, "answer")),
         Some(done) => {
-            format!("{:>3} %  {} of {} answers", study.percent(), grouped(done as u64), grouped(all as u64))
+            format!("{:>3} %  {} of {}", study.percent(), grouped(done as u64), counted(all, "answer"))
         }
         None => format!("{} of {} items are there", study.made.items, study.made.planned),
     };
@@ -122,8 +121,7 @@ fn failures(failures: &[Failed], theme: Theme, width: usize) -> Vec<Painted> {
         *reasons.entry((&one.contender, &one.why)).or_default() += 1;
     }
     let told = |((contender, why), n): (&(&str, &str), &usize)| {
-        let answers = if *n == 1 { "1 answer".to_owned() } else { format!("{n} answers") };
-        wrapped(&one_line(&format!("{answers} of {contender}: {why}")), theme.fault(), width)
+        wrapped(&one_line(&format!("{} of {contender}: {why}", counted(*n, "answer"))), theme.fault(), width)
     };
     reasons.iter().flat_map(told).collect()
 }
@@ -135,8 +133,8 @@ fn next(study: &Studying, theme: Theme, width: usize) -> Vec<Painted> {
     let mut say = |text: &str, style| lines.extend(wrapped(text, style, width));
     match &study.stage {
         Stage::Planned => {
-            let answers = grouped(study.made.answers as u64);
-            say(&format!("g generates all {answers} answers now, in the background."), theme.key());
+            let answers = counted(study.made.answers, "answer");
+            say(&format!("g generates all {answers} now, in the background."), theme.key());
             say(
                 "Before that, study.toml and rubric.toml in the folder may be edited as you like; then they are fixed.",
                 theme.quiet(),
@@ -156,7 +154,7 @@ fn next(study: &Studying, theme: Theme, width: usize) -> Vec<Painted> {
         Stage::Ended if !study.is_whole() => {
             say("g tries again what failed. What is there can be reviewed:", theme.key());
         }
-        Stage::Ended => say("Every answer is there. It is reviewed with, in another terminal:", theme.good()),
+        Stage::Ended => say("Every answer is there. To review, in another terminal:", theme.good()),
     }
     if study.stage == Stage::Ended {
         let names = &study.made.annotators;

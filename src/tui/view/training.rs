@@ -5,6 +5,7 @@ use super::overlays::opened;
 use super::paint::{self, Painted};
 use super::passages::{bar, wrapped};
 use crate::lab::Tuned;
+use crate::text::{counted, grouped};
 use crate::tui::app::{Phase, Training};
 use crate::tui::theme::Theme;
 use ratatui::Frame;
@@ -72,7 +73,12 @@ fn above(training: &Training, theme: Theme, width: usize) -> Vec<Painted> {
     );
     if training.tunings.len() > 1 {
         let examples = training.tuning().map_or(0, |t| t.examples);
-        text += &format!(" · {examples} examples, {} of {}", training.at + 1, training.tunings.len());
+        text += &format!(
+            " · {}, {} of {}",
+            counted(examples, "example"),
+            training.at + 1,
+            training.tunings.len()
+        );
     }
     let length = width.saturating_sub(crate::tui::wrap::columns(&text) + 1).min(40);
     let mut line = Painted::default();
@@ -121,7 +127,7 @@ fn after(training: &Training, theme: Theme, width: usize) -> Vec<Painted> {
     match &training.phase {
         Phase::Made => {}
         Phase::Stopped => lines.extend(wrapped(
-            &format!("Stopped after {} of {} steps.", training.losses.len(), training.steps),
+            &format!("Stopped after {} of {}.", training.losses.len(), counted(training.steps, "step")),
             theme.key(),
             width,
         )),
@@ -148,10 +154,14 @@ fn after(training: &Training, theme: Theme, width: usize) -> Vec<Painted> {
 }
 
 fn came_of(made: &Tuned) -> String {
-    let mut text = format!("{} is made from {} examples", made.name, grouped(made.outcome.examples as u64));
+    let mut text = format!("{} is made from {}", made.name, counted(made.outcome.examples, "example"));
     if let Some(h) = made.outcome.held_out {
-        text +=
-            &format!("; held-out loss {:.3} before, {:.3} after ({} questions)", h.before, h.after, h.pairs);
+        text += &format!(
+            "; held-out loss {:.3} before, {:.3} after ({})",
+            h.before,
+            h.after,
+            counted(h.pairs, "question")
+        );
     }
     if !made.outcome.skipped.is_empty() {
         text += &format!("; {} left out as too long", made.outcome.skipped.len());
@@ -169,26 +179,12 @@ pub(super) fn time(seconds: f64) -> String {
     }
 }
 
-/// A number with its thousands apart.
-pub(super) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (n, digit) in digits.chars().enumerate() {
-        if n > 0 && (digits.len() - n).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn numbers_and_times_are_written_for_people() {
-        assert_eq!([7, 1020, 1_234_567].map(grouped), ["7", "1,020", "1,234,567"]);
+    fn times_are_written_for_people() {
         assert_eq!([0.4, 59.6, 130.0, 7260.0].map(time), ["0 s", "1:00 min", "2:10 min", "2:01 h"]);
         assert_eq!(time(f64::NAN), "0 s");
     }
