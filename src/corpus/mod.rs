@@ -25,6 +25,7 @@ pub use document::{Document, Section};
 pub use documents::Documents;
 pub use judged::Judged;
 pub use manifest::Manifest;
+pub(crate) use passages::is_zero;
 pub use passages::{Passage, PassageLength, passages};
 pub use question::{Gold, Kind, Query, Question, Split};
 pub use read::read;

@@ -94,7 +94,10 @@ impl Lab {
     /// How passages are cut and ranked.
     pub fn retrieval(&self) -> retrieve::Settings {
         retrieve::Settings {
-            length: PassageLength { most_words: self.settings.retrieval.passage_words },
+            length: PassageLength {
+                most_words: self.settings.retrieval.passage_words,
+                overlap_words: self.settings.retrieval.passage_overlap,
+            },
             ranking: self.settings.retrieval.ranking,
             encoder: None,
         }

@@ -139,6 +139,7 @@ impl Lab {
             repeat: planning.repeat,
             k: self.settings.retrieval.k,
             passage_words: self.settings.retrieval.passage_words,
+            passage_overlap: self.settings.retrieval.passage_overlap,
             ranking: planning.ranking.unwrap_or(self.settings.retrieval.ranking),
             sampling: self.settings.sampling.clone(),
             examples: contenders.iter().filter_map(examples).collect(),
@@ -293,7 +294,7 @@ impl Lab {
         let ids: Vec<String> = corpus.split(plan.split).map(|q| q.id.clone()).collect();
         let drawn = study::drawn(&ids, &corpus.manifest.id, plan.questions, plan.seed);
         let settings = retrieve::Settings {
-            length: PassageLength { most_words: plan.passage_words },
+            length: PassageLength { most_words: plan.passage_words, overlap_words: plan.passage_overlap },
             ranking: plan.ranking,
             encoder: None,
         };

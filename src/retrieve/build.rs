@@ -40,7 +40,13 @@ const MOST_THREADS: usize = 8;
 /// The folder name of the index of a corpus of that digest: other content, other name.
 pub fn name(id: &str, digest: &str, settings: Settings) -> String {
     let version = schema::VERSION;
-    let key = blake3::hash(format!("{version} {} {digest}", settings.length.most_words).as_bytes());
+    let PassageLength { most_words, overlap_words } = settings.length;
+    // Passages that share nothing are cut as they were before they could.
+    let cut = match overlap_words {
+        0 => most_words.to_string(),
+        shared => format!("{most_words} with {shared}"),
+    };
+    let key = blake3::hash(format!("{version} {cut} {digest}").as_bytes());
     format!("{id}-{}", &key.to_hex()[..16])
 }
 

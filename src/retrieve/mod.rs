@@ -10,6 +10,7 @@ mod nearness;
 mod ranking;
 mod schema;
 mod search;
+mod shown;
 mod typed;
 
 pub use build::{DEFAULT_K, Settings, name, open, open_or_build, open_or_watch};
@@ -18,3 +19,4 @@ pub use evaluate::{Analysed, Evaluation, Figures, Run, Unit, analysed, evaluate,
 pub use measures::{Measures, measures};
 pub use ranking::Ranking;
 pub use search::{Hit, Index};
+pub use shown::Shown;

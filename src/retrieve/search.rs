@@ -6,6 +6,7 @@ use super::feedback;
 use super::nearness::nearness;
 use super::ranking::Ranking;
 use super::schema::{self, Fields, TOKENIZER};
+use super::shown::Shown;
 use super::typed::{Place, Typed};
 use crate::fault::{Fault, Result};
 use crate::job::{Cancel, Report};
@@ -51,9 +52,9 @@ pub struct Hit {
     pub section: Option<String>,
     /// Its number within the document, from 0.
     pub passage: usize,
-    /// Its bytes in the document's text.
+    /// Its bytes in the document's text: of an overlapping passage, those that no better hit has.
     pub range: (usize, usize),
-    /// The passage.
+    /// The passage, as far as `range` goes.
     pub text: String,
     /// The bytes of `text` that match a word of the question, in order, not touching.
     pub matches: Vec<(usize, usize)>,
@@ -163,7 +164,8 @@ impl Index {
     }
 
     /// The `k` best passages for a question, best first; fewer where fewer share a word with it. Equal scores are
-    /// ordered by document and place.
+    /// ordered by document and place. Of passages that overlap, the lower ones are cut to what the others do not show,
+    /// and give way to the next where nothing that matches is left ([`Shown`]).
     ///
     /// # Errors
     /// A [`Fault`] if the index is damaged.
@@ -174,7 +176,10 @@ impl Index {
             return Ok(Vec::new());
         }
         let searcher = self.reader.searcher();
-        let found = self.found(&searcher, &asked, k.saturating_add(MARGIN))?;
+        let overlaps = self.settings.length.overlaps();
+        // One that is shown can have shown all that is in the two beside it.
+        let enough = if overlaps { k.saturating_mul(3) } else { k };
+        let found = self.found(&searcher, &asked, enough.saturating_add(MARGIN))?;
         let mut hits = Vec::with_capacity(found.len());
         for (score, address) in found {
             hits.push(self.hit(&self.stored(&searcher, address)?, score, &words));
@@ -182,6 +187,10 @@ impl Index {
         hits.sort_by(|a, b| {
             b.score.total_cmp(&a.score).then_with(|| (&a.document, a.passage).cmp(&(&b.document, b.passage)))
         });
+        if overlaps {
+            let mut shown = Shown::default();
+            hits = hits.into_iter().filter_map(|hit| shown.take(hit)).take(k).collect();
+        }
         hits.truncate(k);
         for (n, hit) in hits.iter_mut().enumerate() {
             hit.rank = n + 1;
@@ -189,7 +198,8 @@ impl Index {
         Ok(hits)
     }
 
-    /// The `k` best passages as document, number and score, best first, without their text: for measuring.
+    /// The `k` best passages as document, number and score, best first, without their text and whole although they may
+    /// overlap: for measuring.
     ///
     /// # Errors
     /// A [`Fault`] if the index is damaged.
@@ -460,12 +470,16 @@ impl std::fmt::Debug for Index {
 mod tests {
     use super::super::build::open_or_build;
     use super::*;
-    use crate::corpus::Catalog;
+    use crate::corpus::{Catalog, PassageLength};
     use crate::job::{Cancel, SILENT};
     use proptest::prelude::*;
     use std::fs;
 
     fn index_of(documents: &[(&str, &str)]) -> (tempfile::TempDir, Index) {
+        index_cut(documents, PassageLength::default())
+    }
+
+    fn index_cut(documents: &[(&str, &str)], length: PassageLength) -> (tempfile::TempDir, Index) {
         let dir = tempfile::tempdir().expect("a folder");
         let corpus = dir.path().join("corpora/c");
         fs::create_dir_all(corpus.join("documents")).expect("made");
@@ -476,8 +490,8 @@ mod tests {
         }
         let catalog = Catalog::discover(Some(&dir.path().join("corpora")));
         let entry = catalog.find("c").expect("there");
-        let index =
-            open_or_build(&entry, &dir.path().join("indices"), Settings::default(), SILENT, &Cancel::new());
+        let settings = Settings { length, ..Settings::default() };
+        let index = open_or_build(&entry, &dir.path().join("indices"), settings, SILENT, &Cancel::new());
         (dir, index.expect("built"))
     }
 
@@ -498,6 +512,33 @@ mod tests {
         let (_dir, index) = index_of(&[("c", "Same words."), ("a", "Same words."), ("b", "Same words.")]);
         let hits = index.search("same words", 2).expect("searched");
         assert_eq!(hits.iter().map(|h| h.document.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+    }
+
+    #[test]
+    fn of_overlapping_passages_no_sentence_is_shown_twice_and_each_place_shows_a_match() {
+        let sentence = |n: usize| format!("The stone of road {n} is grey.");
+        let text: Vec<String> = (0..40).map(sentence).collect();
+        let other = "A stone lies here.";
+        let documents = [("a", text.join(" ")), ("b", other.to_owned())];
+        let documents: Vec<_> = documents.iter().map(|(id, text)| (*id, text.as_str())).collect();
+        let (_dir, index) = index_cut(&documents, PassageLength { most_words: 35, overlap_words: 14 });
+        for k in [1, 2, 5, 14] {
+            let hits = index.search("grey stone", k).expect("searched");
+            assert_eq!(hits.len(), k.min(14), "the count is filled");
+            let shown = hits.iter().map(|h| h.text.as_str()).collect::<Vec<_>>().join(" ");
+            assert!((0..40).all(|n| shown.matches(&sentence(n)).count() <= 1), "{shown}");
+            for hit in &hits {
+                assert_eq!(hit.rank, 1 + hits.iter().position(|h| h == hit).expect("itself"));
+                assert!(
+                    !hit.matches.is_empty()
+                        && (hit.document == "b" || text.join(" ")[hit.range.0..hit.range.1] == hit.text)
+                );
+            }
+        }
+        // One sentence that two passages have: it is shown once, and the next best takes the place.
+        let hits = index.search("road 4", 2).expect("searched");
+        assert_eq!(hits.iter().filter(|h| h.text.contains(&sentence(4))).count(), 1);
+        assert_eq!(hits.len(), 2);
     }
 
     #[test]
