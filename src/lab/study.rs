@@ -41,6 +41,8 @@ pub struct Planning {
     pub repeat: f64,
     /// Decides everything that is drawn but the sides.
     pub seed: u64,
+    /// How many passages a question gets; as the settings say if left out.
+    pub k: Option<usize>,
     /// How passages are ranked; as the settings say if left out.
     pub ranking: Option<Ranking>,
 }
@@ -137,7 +139,7 @@ impl Lab {
             annotators: planning.annotators.clone(),
             overlap: planning.overlap,
             repeat: planning.repeat,
-            k: self.settings.retrieval.k,
+            k: planning.k.unwrap_or(self.settings.retrieval.k),
             passage_words: self.settings.retrieval.passage_words,
             passage_overlap: self.settings.retrieval.passage_overlap,
             ranking: planning.ranking.unwrap_or(self.settings.retrieval.ranking),
