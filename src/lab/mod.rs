@@ -21,7 +21,7 @@ use crate::compare::{self, Event, Models, Pair, Request, Side, Trial};
 use crate::config::{self, Paths, SamplingSettings, Settings};
 use crate::corpus::{Catalog, Entry, PassageLength};
 use crate::fault::{Fault, Result};
-use crate::generate::{Contender, Mode, Penalty, Quant, Sampling, Ways};
+use crate::generate::{self, Contender, Mode, Penalty, Quant, Sampling, Ways};
 use crate::job::{Cancel, Report};
 use crate::retrieve::{self, Index, Ranking};
 use crate::study::Trials;
@@ -192,6 +192,14 @@ impl Lab {
         let trial = compare::run(&request, index, &self.models, events, cancel)?;
         self.trials.save(&trial)?;
         Ok(trial)
+    }
+
+    /// What should be known before the two of a pair are compared, as [`generate::remarks_on_pair`] has it. Reads no
+    /// weights and asks no server.
+    pub fn remarks(&self, pair: &Pair) -> Vec<Fault> {
+        let registry = self.models.registry();
+        let [baseline, tuned] = [&pair.baseline, &pair.tuned].map(|c| generate::look(c, &registry));
+        generate::remarks_on_pair(&baseline, &tuned)
     }
 
     /// Asks one contender of a trial again with another seed; see [`compare::again`].

@@ -299,6 +299,65 @@ fn the_ranking_that_is_chosen_opens_the_index_anew_and_stands_in_the_head() {
     assert_eq!(chosen, ["proximity", "feedback", "fielded", "plain"], "dense only where an encoder is set");
 }
 
+fn remarks(n: usize) -> Vec<Fault> {
+    let about = [
+        ("tiny-tuned, which was fine-tuned from tiny and not from reader", "Compare it with tiny."),
+        (
+            "architectures llama and qwen2",
+            "What differs is the model, not the fine-tuning; say so where you show it.",
+        ),
+        (
+            "two tokenizers",
+            "Tokens and speeds cannot be compared; passages are packed for the one that takes more.",
+        ),
+        (
+            "two chat templates",
+            "The same messages become different prompts; put one template beside both if they were trained with it.",
+        ),
+        ("weights in F32 and Q8_0", "Quantising changes answers too; take both in one form."),
+    ];
+    let fault = |(found, next): (&str, &str)| Fault::new("reader,tiny-tuned", found).next(next);
+    about.into_iter().take(n).map(fault).collect()
+}
+
+#[test]
+fn what_else_differs_is_told_before_two_models_are_chosen_and_after() {
+    let mut app = app();
+    ready(&mut app);
+    let mut other = app.models[1].clone();
+    other.name = "tiny-tuned".into();
+    other.kind = Kind::Adapter { base: "tiny".into() };
+    app.models.push(other);
+    press(&mut app, "\u{1b}m");
+    let mut looked = Vec::new();
+    for code in [KeyCode::Enter, KeyCode::Down, KeyCode::Up, KeyCode::Down] {
+        for effect in app.update(Message::Key(code.into())) {
+            if let super::app::Effect::Remark(pair) = effect {
+                looked.push([pair.baseline.name, pair.tuned.name]);
+            }
+        }
+    }
+    // The pair that was there was looked at when the lab was opened, and nothing is looked at twice.
+    assert_eq!(looked, [["reader", "tiny-tuned"]]);
+    app.update(Message::Remarked(looked.remove(0), remarks(5)));
+    assert!(app.notice.is_none(), "it is not chosen yet");
+    snapshot("pair_before", &mut app);
+    press(&mut app, "\n");
+    snapshot("pair_chosen", &mut app);
+    press(&mut app, "m");
+    let buffer = frame(&mut app, Theme::new(true), 80, 24);
+    assert!(printed(&buffer).contains("What else tells tiny-tuned from reader"));
+}
+
+#[test]
+fn a_pair_that_belongs_together_has_nothing_to_know() {
+    let mut app = app();
+    ready(&mut app);
+    let before = printed(&frame(&mut app, Theme::new(true), 80, 24));
+    app.update(Message::Remarked(["reader".into(), "reader-biomedicine-1000".into()], Vec::new()));
+    assert_eq!(printed(&frame(&mut app, Theme::new(true), 80, 24)), before);
+}
+
 #[test]
 fn a_model_that_cannot_be_loaded_leaves_the_other_its_answer() {
     let mut app = asked();

@@ -209,6 +209,10 @@ impl Runtime {
             let done = match effect {
                 Effect::Index(entry, ranking) => self.open_index(*entry, ranking),
                 Effect::Warm(pair) => self.warm(*pair),
+                Effect::Remark(pair) => self.in_background("pair", move |lab| {
+                    let remarks = lab.remarks(&pair);
+                    Message::Remarked([pair.baseline.name, pair.tuned.name], remarks)
+                }),
                 Effect::Ask(ask) => {
                     let asking = lab::sampling(&self.lab.settings.sampling).map(|sampling| Asking {
                         question: ask.question,

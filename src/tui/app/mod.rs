@@ -9,6 +9,7 @@ mod judging;
 mod lists;
 mod looking;
 mod open;
+mod pairs;
 mod planning;
 mod question;
 mod rating;
@@ -76,6 +77,8 @@ pub enum Message {
     NotKept(Fault),
     /// Something that is only worth telling.
     Told(Fault),
+    /// What should be known of two models, by their names, before they are compared.
+    Remarked([String; 2], Vec<Fault>),
     /// How many questions a corpus has, or why they cannot be counted.
     Counted(String, Result<Counts, Fault>),
     /// How far the training is.
@@ -103,6 +106,8 @@ pub enum Effect {
     Index(Box<Entry>, Ranking),
     /// Bring models into memory before they are asked.
     Warm(Box<Pair>),
+    /// Look at two models for what else than fine-tuning differs between them.
+    Remark(Box<Pair>),
     /// Ask both models.
     Ask(Box<Ask>),
     /// Ask one model of a trial again.
@@ -315,6 +320,8 @@ pub struct App {
     pub study: Option<Studying>,
     /// What was made last and has not been asked yet, by its name.
     pub newest: Option<String>,
+    /// What should be known of pairs; none while one is being looked at.
+    pub remarked: HashMap<[String; 2], Option<Vec<Fault>>>,
     /// What the last frame drew.
     pub drawn: Drawn,
     /// What was being entered when the lab last closed, until it is taken up.
@@ -399,12 +406,14 @@ impl App {
             plan: None,
             study: None,
             newest: None,
+            remarked: HashMap::new(),
             drawn: Drawn::default(),
             draft: start.draft,
         };
         if !comes_back {
             effects.extend(app.keep_draft());
         }
+        effects.extend(app.look_at_pairs());
         (app, effects)
     }
 

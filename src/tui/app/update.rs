@@ -52,6 +52,10 @@ impl App {
                 self.fault = Some(fault);
                 Vec::new()
             }
+            Message::Remarked(names, remarks) => {
+                self.remarked(names, remarks);
+                Vec::new()
+            }
             Message::Kept(judgment) => self.kept(&judgment),
             Message::NotKept(fault) => {
                 self.keep_fault = Some(fault);
@@ -92,6 +96,7 @@ impl App {
                 Vec::new()
             }
         };
+        effects.extend(self.look_at_pairs());
         let now = self.entered();
         if now != before {
             effects.push(Effect::Draft(Box::new(now)));

@@ -30,7 +30,8 @@ pub(super) fn head(app: &App, theme: Theme, area: Rect, buffer: &mut Buffer) {
     let going_on = study.filter(|s| s.is_active()).and_then(Studying::sign);
     let sign = going_on
         .or_else(|| app.training.as_ref().and_then(Training::sign))
-        .or_else(|| study.and_then(Studying::sign));
+        .or_else(|| study.and_then(Studying::sign))
+        .or_else(|| app.pair_sign());
     let left =
         format!("{}  {} vs {}", app.corpus.manifest.title, app.pair.baseline.name, app.pair.tuned.name);
     let used = 8 + columns(&left);
