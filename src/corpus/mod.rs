@@ -19,7 +19,7 @@ mod read;
 
 pub use apart::{Apart, Locate};
 pub use catalog::{Catalog, Entry};
-pub use changes::{Changes, Known, changes};
+pub use changes::{Changes, Known, changes, count};
 pub use check::{Checked, Count, SAME_QUESTION, check, shares_few_words};
 pub use document::{Document, Section};
 pub use documents::Documents;

@@ -100,6 +100,7 @@ impl Lab {
             },
             ranking: self.settings.retrieval.ranking,
             encoder: None,
+            part: None,
         }
     }
 
@@ -151,19 +152,22 @@ impl Lab {
         self.complete(index, &corpus.manifest.id, report, cancel)
     }
 
-    /// As [`Lab::index`]; while it is being built, `watch` is given what is there so far.
+    /// As [`Lab::index_ranked`]; while it is being built, `watch` is given what is there so far. There is nothing to
+    /// search by vectors until all is there.
     ///
     /// # Errors
     /// As [`retrieve::open_or_watch`].
     pub fn index_watched(
         &self,
         corpus: &Entry,
+        ranking: Ranking,
         watch: &dyn Fn(Index),
         report: Report<'_>,
         cancel: &Cancel,
     ) -> Result<Index> {
-        let indices = self.paths.indices();
-        let index = retrieve::open_or_watch(corpus, &indices, self.retrieval(), watch, report, cancel)?;
+        let (indices, settings) = (self.paths.indices(), retrieve::Settings { ranking, ..self.retrieval() });
+        let part = |part| if ranking == Ranking::Dense { drop(part) } else { watch(part) };
+        let index = retrieve::open_or_watch(corpus, &indices, settings, &part, report, cancel)?;
         self.complete(index, &corpus.manifest.id, report, cancel)
     }
 

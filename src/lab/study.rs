@@ -299,6 +299,7 @@ impl Lab {
             length: PassageLength { most_words: plan.passage_words, overlap_words: plan.passage_overlap },
             ranking: plan.ranking,
             encoder: None,
+            part: None,
         };
         let index = self.index_with(entry, settings, report, cancel)?;
         let of_split: BTreeMap<&str, _> = corpus.split(plan.split).map(|q| (q.id.as_str(), q)).collect();

@@ -13,7 +13,7 @@ mod search;
 mod shown;
 mod typed;
 
-pub use build::{DEFAULT_K, Settings, name, open, open_or_build, open_or_watch};
+pub use build::{DEFAULT_K, Settings, SoFar, name, open, open_or_build, open_or_watch};
 pub use dense::{Encode, EncoderDigest};
 pub use evaluate::{Analysed, Evaluation, Figures, Run, Unit, analysed, evaluate, is_relevant};
 pub use measures::{Measures, measures};

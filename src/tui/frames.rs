@@ -10,7 +10,7 @@ use crate::fault::Fault;
 use crate::generate::{Kind, Registry, Sampling};
 use crate::job::Progress;
 use crate::prompt::messages;
-use crate::retrieve::{self, Hit};
+use crate::retrieve::{self, Hit, SoFar};
 use crate::study::Draft;
 use jiff::Timestamp;
 use ratatui::buffer::Buffer;
@@ -139,7 +139,7 @@ pub(super) fn asked() -> App {
     ready(&mut app);
     press(&mut app, QUESTION);
     press(&mut app, "\n");
-    app.update(Message::Trial(Event::Retrieved(hits())));
+    app.update(Message::Trial(Event::Retrieved(hits(), None)));
     app.update(Message::Trial(Event::Packed(2)));
     app
 }
@@ -208,8 +208,51 @@ pub(super) fn snapshot(name: &str, app: &mut App) {
 #[test]
 fn the_first_run_shows_the_corpus_being_indexed() {
     let mut app = app();
-    app.update(Message::Indexing(Progress { doing: "indexing Biomedicine".into(), done: 21, total: 60 }));
+    app.update(Message::Indexing(Progress { doing: "indexing Biomedicine".into(), done: 35, total: 100 }));
     snapshot("first_run", &mut app);
+}
+
+const PART: SoFar = SoFar { documents: 1_200, of: 5_997 };
+
+#[test]
+fn a_question_is_asked_of_what_is_indexed_so_far_and_what_it_found_stays() {
+    let mut app = app();
+    press(&mut app, QUESTION);
+    press(&mut app, "\n");
+    assert!(app.waiting.is_some());
+    let effects = app.update(Message::Grown("biomedicine".into(), PART));
+    assert!(effects.iter().any(|e| matches!(e, super::app::Effect::Ask(_))), "it waits no longer");
+    app.update(Message::Indexing(Progress { doing: "indexing Biomedicine".into(), done: 30, total: 100 }));
+    app.update(Message::Trial(Event::Retrieved(hits(), Some(PART))));
+    app.update(Message::Trial(Event::Packed(2)));
+    app.update(Message::Trial(Event::Text(Side::A, "The base of the big toe".into(), 6)));
+    snapshot("growing", &mut app);
+    app.update(Message::Grown("biomedicine".into(), SoFar { documents: 3_000, ..PART }));
+    let effects = app.update(Message::Indexed("biomedicine".into(), Ok(216_363)));
+    assert!(
+        !effects.iter().any(|e| matches!(e, super::app::Effect::Ask(_))),
+        "nothing is asked again by itself"
+    );
+    let mut of_part = trial([answer(Side::A, SAID_A, Finish::Stop), answer(Side::B, SAID_B, Finish::Stop)]);
+    of_part.rerun.retrieval.part = Some(PART);
+    app.update(Message::TrialEnded(Ok(Some(Box::new(of_part)))));
+    snapshot("grown", &mut app);
+}
+
+#[test]
+fn before_the_first_question_the_lab_says_how_much_can_be_asked() {
+    let mut app = app();
+    app.update(Message::Grown("biomedicine".into(), PART));
+    app.update(Message::Grown("another".into(), SoFar { documents: 1, of: 2 }));
+    press(&mut app, "\u{1b}");
+    let effects = app.update(Message::Key(KeyCode::Char('w').into()));
+    assert!(
+        effects.is_empty() && app.settings.retrieval.ranking.is_plain(),
+        "what has grown is not thrown away"
+    );
+    press(&mut app, "\n");
+    let text = printed(&frame(&mut app, Theme::new(true), 80, 24));
+    assert!(text.contains("questions are asked of 1,200 of 5,997 documents"), "{text}");
 }
 
 #[test]
@@ -424,7 +467,7 @@ fn no_control_character_reaches_a_frame_and_no_size_breaks_it() {
     hit[0].text = hostile.repeat(40);
     hit[0].matches = vec![];
     hit[0].title = hostile.into();
-    app.update(Message::Trial(Event::Retrieved(hit)));
+    app.update(Message::Trial(Event::Retrieved(hit, None)));
     app.update(Message::Trial(Event::Text(Side::A, hostile.repeat(30), 9)));
     app.update(Message::Trial(Event::Text(Side::B, "x".repeat(1 << 20), 9)));
     for (columns, rows) in [(1, 1), (10, 3), (40, 12), (41, 13), (79, 23), (80, 24), (300, 100)] {

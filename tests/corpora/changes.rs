@@ -153,10 +153,15 @@ fn what_is_indexed_so_far_can_be_searched() {
     let added = add_asked(&request(&[source.path().into()]));
     let entry = Catalog::discover(Some(added.dir.path())).find("in").expect("found");
     let indices = tempfile::tempdir().expect("a folder");
-    let parts = RefCell::new(Vec::new());
+    let (parts, kept) = (RefCell::new(Vec::new()), RefCell::new(Vec::new()));
     let watch = |part: Index| {
-        assert!(!part.search("thing 5", 3).expect("searched").is_empty());
+        let hits = part.search("thing 5", 3).expect("searched");
+        assert!(!hits.is_empty());
+        let told = part.settings().part.expect("a part");
+        // A document is a passage here.
+        assert_eq!((told.documents, told.of), (part.passages(), 120_000));
         parts.borrow_mut().push(part.passages());
+        kept.borrow_mut().push((part, hits));
     };
     let whole =
         retrieve::open_or_watch(&entry, indices.path(), Settings::default(), &watch, SILENT, &Cancel::new())
@@ -164,4 +169,9 @@ fn what_is_indexed_so_far_can_be_searched() {
     let parts = parts.into_inner();
     assert!(parts.iter().all(|n| *n > 0 && *n <= whole.passages()), "{parts:?}");
     assert!(parts.is_sorted() && !parts.is_empty());
+    assert_eq!(whole.settings().part, None);
+    // A question that was asked of a part is answered to its end, although the index has moved and its files are gone.
+    for (part, hits) in kept.into_inner() {
+        assert_eq!(part.search("thing 5", 3).expect("searched"), hits);
+    }
 }

@@ -38,7 +38,7 @@ use crate::fault::Fault;
 use crate::generate::{Contender, Sampling};
 use crate::job::Progress;
 use crate::lab::{Generated, Generating, Planning, Status, Tuned, Tuning};
-use crate::retrieve::Ranking;
+use crate::retrieve::{Ranking, SoFar};
 use crate::study::{Draft, Judgment, Summary};
 use ratatui::crossterm::event::{KeyEvent, MouseEvent};
 use ratatui::layout::Rect;
@@ -61,6 +61,8 @@ pub enum Message {
     Gone,
     /// How far the index of the corpus is.
     Indexing(Progress),
+    /// So much of a corpus can be searched, while its index is being built.
+    Grown(String, SoFar),
     /// The index of a corpus is there, or why not.
     Indexed(String, Result<u64, Fault>),
     /// Something of the running trial.
@@ -228,6 +230,8 @@ pub enum Over {
 pub enum Index {
     /// Being opened or built.
     Opening(Option<Progress>),
+    /// Being built, and so much of the corpus can be searched.
+    Growing(SoFar, Option<Progress>),
     /// There, with so many passages.
     Ready(u64),
     /// Not to be had.
@@ -447,7 +451,9 @@ impl App {
 
     /// Whether the screen changes by itself, so that it has to be drawn again as time goes by.
     pub fn is_moving(&self) -> bool {
-        self.running || matches!(self.index, Index::Opening(_)) || !self.unkept.is_empty()
+        self.running
+            || matches!(self.index, Index::Opening(_) | Index::Growing(..))
+            || !self.unkept.is_empty()
     }
 
     /// Whether a layer is shown.

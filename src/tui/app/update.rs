@@ -25,9 +25,13 @@ impl App {
                 Vec::new()
             }
             Message::Indexing(progress) => {
-                self.index = Index::Opening(Some(progress));
+                self.index = match self.index {
+                    Index::Growing(part, _) => Index::Growing(part, Some(progress)),
+                    _ => Index::Opening(Some(progress)),
+                };
                 Vec::new()
             }
+            Message::Grown(corpus, part) => self.grown(&corpus, part),
             Message::Indexed(corpus, result) => self.indexed(&corpus, result),
             Message::Trial(event) => {
                 if let Some(open) = &mut self.open {

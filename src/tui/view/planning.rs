@@ -83,8 +83,10 @@ fn about(form: &PlanForm, line: Asked) -> String {
 /// What questions get, which is chosen in the lab.
 fn passages(form: &PlanForm, theme: Theme, width: usize) -> Vec<Painted> {
     let (k, ranking) = form.passages();
-    let passages = if k == 1 { "1 passage".to_owned() } else { format!("{k} passages") };
-    let text = format!("Each question gets {passages}, ranked {ranking}: as in the lab (+ - w there).");
+    let text = format!(
+        "Each question gets {}, ranked {ranking}: as in the lab (+ - w there).",
+        counted(k, "passage")
+    );
     wrapped(&text, theme.quiet(), width)
 }
 
