@@ -1,6 +1,7 @@
 //! Retrieval: passages go into a tantivy index, a question comes back as hits with the byte ranges that matched.
 //! Knows corpora and text; nothing of models.
 
+mod asked;
 mod build;
 mod dense;
 mod evaluate;

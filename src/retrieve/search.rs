@@ -1,5 +1,6 @@
 //! From a question to hits.
 
+use super::asked::Asked;
 use super::build::{Settings, tantivy_fault};
 use super::dense::{self, Dense, Encode};
 use super::feedback;
@@ -7,7 +8,6 @@ use super::nearness::nearness;
 use super::ranking::Ranking;
 use super::schema::{self, Fields, TOKENIZER};
 use super::shown::Shown;
-use super::typed::{Place, Typed};
 use crate::fault::{Fault, Result};
 use crate::job::{Cancel, Report};
 use crate::text::Terms;
@@ -16,18 +16,10 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tantivy::collector::TopDocs;
-use tantivy::query::Bm25StatisticsProvider;
-use tantivy::query::{BooleanQuery, BoostQuery, DisjunctionMaxQuery, Occur, Query, TermQuery};
-use tantivy::schema::{Field, IndexRecordOption, Value};
+use tantivy::query::{Bm25StatisticsProvider, Query};
+use tantivy::schema::{Field, Value};
 use tantivy::{DocAddress, IndexReader, ReloadPolicy, Searcher, TantivyDocument, Term};
 
-/// How much a word of the title or of the heading counts against one of the text. A word counts where it counts
-/// most, and the other places add this tenth of theirs: if they simply added up, the passages that keep repeating
-/// their document's name would stand before the one that says what was asked. The values are those, of 0.7 to 2 and
-/// 0 to 0.5, with the most hits among the first three on the bundled corpora's development questions.
-const TITLE_BOOST: f32 = 1.5;
-const SECTION_BOOST: f32 = 1.0;
-const TIE: f32 = 0.1;
 /// Fetched beyond what was asked for, so that equal scores at the edge are ordered the same every time.
 const MARGIN: usize = 16;
 /// How many of the first passages are looked at for how near their words stand.
@@ -68,15 +60,6 @@ impl Hit {
             None => self.title.clone(),
         }
     }
-}
-
-/// A question, ready to be searched by.
-struct Asked {
-    question: String,
-    /// Sorted, each once.
-    terms: Vec<String>,
-    /// What must be held, as runs of terms.
-    required: Vec<(Place, Vec<String>)>,
 }
 
 /// A score and whose it is.
@@ -170,7 +153,7 @@ impl Index {
     /// # Errors
     /// A [`Fault`] if the index is damaged.
     pub fn search(&self, question: &str, k: usize) -> Result<Vec<Hit>> {
-        let asked = self.asked(question);
+        let asked = Asked::of(question, self.settings.ranking, &self.terms);
         let words: HashSet<String> = asked.terms.iter().cloned().collect();
         if k == 0 {
             return Ok(Vec::new());
@@ -204,7 +187,7 @@ impl Index {
     /// # Errors
     /// A [`Fault`] if the index is damaged.
     pub fn ranking(&self, question: &str, k: usize) -> Result<Vec<(String, usize, f32)>> {
-        let asked = self.asked(question);
+        let asked = Asked::of(question, self.settings.ranking, &self.terms);
         if k == 0 {
             return Ok(Vec::new());
         }
@@ -225,31 +208,7 @@ impl Index {
 
     /// The terms that a question is searched by, sorted.
     pub fn terms_of(&self, question: &str) -> Vec<String> {
-        self.asked(question).terms
-    }
-
-    /// The terms a question is searched by: without stop words, unless it has nothing else.
-    fn asked(&self, question: &str) -> Asked {
-        let typed = (self.settings.ranking == Ranking::Fielded).then(|| Typed::parse(question));
-        let (rest, required) = match &typed {
-            Some(typed) => (typed.rest.as_str(), typed.required.clone()),
-            None => (question, Vec::new()),
-        };
-        let all = self.terms.of(rest);
-        let mut terms: Vec<_> = all.iter().filter(|t| !t.is_stop_word).map(|t| t.term.clone()).collect();
-        let required: Vec<(Place, Vec<String>)> = required
-            .into_iter()
-            .map(|r| (r.place, self.terms.of(r.words).into_iter().map(|t| t.term).collect::<Vec<_>>()))
-            .filter(|(_, words)| !words.is_empty())
-            .collect();
-        if terms.is_empty() && required.is_empty() {
-            terms = all.into_iter().map(|t| t.term).collect();
-        }
-        terms.extend(required.iter().flat_map(|(_, words)| words.clone()));
-        // In an order of their own: a sum of floats hangs on it.
-        terms.sort_unstable();
-        terms.dedup();
-        Asked { question: question.to_owned(), terms, required }
+        Asked::of(question, self.settings.ranking, &self.terms).terms
     }
 
     /// At least the `k` best passages, where so many share a word with the question, best first.
@@ -262,25 +221,25 @@ impl Index {
         }
         let plain = || asked.terms.iter().map(|term| (term.as_str(), 1.0));
         match self.settings.ranking {
-            Ranking::Plain | Ranking::Dense => self.best(searcher, &self.query(plain()), k),
+            Ranking::Plain | Ranking::Dense => self.best(searcher, &self.fields.query(plain(), &[]), k),
             Ranking::Proximity => {
-                let mut found = self.best(searcher, &self.query(plain()), k.max(LOOKED_AT))?;
+                let mut found = self.best(searcher, &self.fields.query(plain(), &[]), k.max(LOOKED_AT))?;
                 self.add_nearness(searcher, asked, &mut found)?;
                 Ok(found)
             }
             Ranking::Feedback => {
-                let first = self.best(searcher, &self.query(plain()), feedback::TEXTS)?;
+                let first = self.best(searcher, &self.fields.query(plain(), &[]), feedback::TEXTS)?;
                 let weights = self.fed_back(searcher, asked, &first)?;
-                self.best(searcher, &self.query(weights.iter().map(|(t, w)| (t.as_str(), *w))), k)
+                self.best(searcher, &self.fields.query(weights.iter().map(|(t, w)| (t.as_str(), *w)), &[]), k)
             }
             Ranking::Fielded => {
                 if asked.required.is_empty() {
-                    return self.best(searcher, &self.query(plain()), k);
+                    return self.best(searcher, &self.fields.query(plain(), &[]), k);
                 }
-                let query = self.query_with(plain(), &asked.required);
+                let query = self.fields.query(plain(), &asked.required);
                 let mut found = Vec::new();
                 for (score, address) in self.best(searcher, &query, k.max(LOOKED_THROUGH))? {
-                    if self.holds(&self.stored(searcher, address)?, &asked.required) {
+                    if asked.is_held(&self.stored(searcher, address)?, self.fields, &self.terms) {
                         found.push((score, address));
                     }
                 }
@@ -304,7 +263,7 @@ impl Index {
         let words = match asked.terms.is_empty() {
             true => Vec::new(),
             false => {
-                let query = self.query(asked.terms.iter().map(|term| (term.as_str(), 1.0)));
+                let query = self.fields.query(asked.terms.iter().map(|term| (term.as_str(), 1.0)), &[]);
                 self.best(searcher, &query, depth)?
             }
         };
@@ -368,60 +327,6 @@ impl Index {
         Ok(feedback::terms(&asked.terms, &texts, &keep))
     }
 
-    /// Whether a passage holds all that must stand in it, word after word.
-    fn holds(&self, stored: &TantivyDocument, required: &[(Place, Vec<String>)]) -> bool {
-        let terms = |field| self.terms.of(&text_of(stored, field));
-        required.iter().all(|(place, words)| {
-            self.fields_of(*place).iter().any(|field| {
-                terms(*field).windows(words.len()).any(|run| run.iter().map(|t| &t.term).eq(words.iter()))
-            })
-        })
-    }
-
-    fn fields_of(&self, place: Place) -> Vec<Field> {
-        match place {
-            Place::Anywhere => vec![self.fields.text, self.fields.title, self.fields.section],
-            Place::Title => vec![self.fields.title],
-            Place::Heading => vec![self.fields.section],
-        }
-    }
-
-    fn query<'a>(&self, weights: impl Iterator<Item = (&'a str, f32)>) -> BooleanQuery {
-        self.query_with(weights, &[])
-    }
-
-    fn query_with<'a>(
-        &self,
-        weights: impl Iterator<Item = (&'a str, f32)>,
-        required: &[(Place, Vec<String>)],
-    ) -> BooleanQuery {
-        let mut clauses: Vec<(Occur, Box<dyn Query>)> = weights
-            .map(|(term, weight)| {
-                let fields = vec![
-                    self.clause(self.fields.text, term, weight),
-                    self.clause(self.fields.title, term, weight * TITLE_BOOST),
-                    self.clause(self.fields.section, term, weight * SECTION_BOOST),
-                ];
-                let best: Box<dyn Query> = Box::new(DisjunctionMaxQuery::with_tie_breaker(fields, TIE));
-                (Occur::Should, best)
-            })
-            .collect();
-        for (place, words) in required {
-            for word in words {
-                let fields = self.fields_of(*place).into_iter().map(|field| self.clause(field, word, 1.0));
-                // What a word is worth is said above.
-                let any = Box::new(DisjunctionMaxQuery::new(fields.collect()));
-                clauses.push((Occur::Must, Box::new(BoostQuery::new(any, 0.0))));
-            }
-        }
-        BooleanQuery::new(clauses)
-    }
-
-    fn clause(&self, field: Field, term: &str, boost: f32) -> Box<dyn Query> {
-        let query = TermQuery::new(Term::from_field_text(field, term), IndexRecordOption::WithFreqs);
-        Box::new(BoostQuery::new(Box::new(query), boost))
-    }
-
     fn hit(&self, stored: &TantivyDocument, score: f32, asked: &HashSet<String>) -> Hit {
         let text_of = |field| text_of(stored, field);
         let number_of = |field| number_of(stored, field);
@@ -451,7 +356,7 @@ impl Index {
     }
 }
 
-fn text_of(stored: &TantivyDocument, field: Field) -> String {
+pub(super) fn text_of(stored: &TantivyDocument, field: Field) -> String {
     stored.get_first(field).and_then(|v| v.as_str()).unwrap_or_default().to_owned()
 }
 
