@@ -72,7 +72,11 @@ fn what_cannot_be_changed_is_refused_and_stays() {
     assert!(said.contains("Remove the corpus"), "{said}");
     let squad = request(&[fixture("squad")]);
     let said = import::put(&corpus, &squad, SILENT, &Cancel::new()).expect_err("questions").to_string();
-    assert!(said.contains("documents alone"), "{said}");
+    assert!(said.contains("documents alone") && said.contains("so that none gives away another"), "{said}");
+    // What to type instead names all paths that the corpus was made of, and the new ones.
+    let (old, new) = (fixture("wikipedia"), &squad.paths[0]);
+    let add = format!("juxta corpus add {} {} --id in-2", old.display(), new.display());
+    assert!(said.contains(&add), "{said}");
     let now = Catalog::discover(Some(added.dir.path())).find("in").expect("found").read().expect("read");
     assert_eq!(now.digest, before);
     assert_eq!(fs::read_dir(added.dir.path()).expect("listed").count(), 1, "something was left behind");
