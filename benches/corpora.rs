@@ -2,7 +2,8 @@
 //! names the folder it lies in), and prints how long importing, cutting and indexing take beside bare tantivy with the same
 //! passages in the same process, how soon something can be found, how long a question takes with its highlights, how long
 //! one article takes to remove and to add again, and the most memory that was held. JUXTA_SLICE=N takes N files of the
-//! folder only.
+//! folder only. JUXTA_PASSAGES=DIR writes the passages and the questions there, once all is measured:
+//! `tests/reference/corpora_speed.py` gives them to bm25s, and prints both.
 
 #![allow(missing_docs, clippy::print_stdout)]
 
@@ -12,6 +13,8 @@ use juxta::job::{Cancel, SILENT};
 use juxta::retrieve::{self, Index, Settings};
 use juxta::text::Terms;
 use std::cell::Cell;
+use std::fs::File;
+use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tantivy::TantivyDocument;
@@ -62,7 +65,8 @@ fn main() {
         Some(first) => println!("first results after    {}", seconds(first)),
         None => println!("first results with the last ones"),
     }
-    questions(&index, &entry);
+    let asked = asks(&entry);
+    questions(&index, &asked);
     one_article(&corpora, &indices, &entry, index);
     println!("most memory held       {}", peak());
 
@@ -79,6 +83,22 @@ fn main() {
         unmerged.as_secs_f64() / whole.as_secs_f64(),
         merged.as_secs_f64() / (whole - importing).as_secs_f64()
     );
+    if let Some(dir) = std::env::var_os("JUXTA_PASSAGES") {
+        write(Path::new(&dir), &cut, &asked).expect("written");
+    }
+}
+
+/// A JSON line for each passage (its title above its text) and for each question.
+fn write(dir: &Path, cut: &[Cut], asked: &[String]) -> std::io::Result<()> {
+    let lines = |name: &str| Ok::<_, std::io::Error>(BufWriter::new(File::create(dir.join(name))?));
+    let (mut passages, mut questions) = (lines("passages.jsonl")?, lines("questions.jsonl")?);
+    for (_, title, text, ..) in cut {
+        writeln!(passages, "{}", serde_json::Value::from(format!("{title}\n{text}")))?;
+    }
+    for question in asked {
+        writeln!(questions, "{}", serde_json::Value::from(question.as_str()))?;
+    }
+    passages.flush().and_then(|()| questions.flush())
 }
 
 fn source() -> Option<PathBuf> {
@@ -110,7 +130,7 @@ fn find(corpora: &Path) -> Entry {
 }
 
 /// Questions of words that stand in the articles: their titles, and with other words.
-fn questions(index: &Index, entry: &Entry) {
+fn asks(entry: &Entry) -> Vec<String> {
     let mut asked = Vec::new();
     entry
         .read()
@@ -124,6 +144,10 @@ fn questions(index: &Index, entry: &Entry) {
             Ok(())
         })
         .expect("read");
+    asked
+}
+
+fn questions(index: &Index, asked: &[String]) {
     for question in asked.iter().take(50) {
         index.search(question, 3).expect("searched");
     }

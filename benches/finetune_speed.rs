@@ -31,6 +31,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         questions: pairs,
         passages: 0,
         passage_words: 0,
+        passage_overlap: 0,
     };
     let recipe = Recipe { epochs: 1, max_tokens: 2048, ..Recipe::default() };
     let base = Folder::Bundled("assets/models/reader".into());

@@ -247,7 +247,7 @@ fn settings_with_an_unknown_key() {
         "settings-with-an-unknown-key",
         &[
             "settings.toml, retrieval.kk: found a setting that does not exist",
-            "expected one of encoder, k, passage_words, ranking",
+            "expected one of encoder, k, passage_overlap, passage_words, ranking",
             "Correct its name or remove it",
         ],
     );

@@ -24,6 +24,7 @@ fn card() -> Card {
         questions: 10,
         passages: 3,
         passage_words: 90,
+        passage_overlap: 0,
     }
 }
 

@@ -302,7 +302,11 @@ fn an_index_is_built_again_only_when_the_corpus_has_changed() {
 
     data.write("settings.toml", "[retrieval]\npassage_words = 40\n");
     search();
-    assert_ne!(indices(&data), second, "other passages are another index");
+    let shorter = indices(&data);
+    assert_ne!(shorter, second, "other passages are another index");
+    data.write("settings.toml", "[retrieval]\npassage_words = 40\npassage_overlap = 20\n");
+    search();
+    assert_ne!(indices(&data), shorter, "and so are those that overlap");
 }
 
 #[test]

@@ -49,7 +49,7 @@ pub(super) fn run(lab: &Lab, args: &Args) -> anyhow::Result<()> {
     let pair = other.as_ref().map(|other| Pair {
         name: &other.name,
         faults: &other.faults,
-        remarks: generate::remarks_on_pair(other, &seen, &registry),
+        remarks: generate::remarks_on_pair(other, &seen),
     });
     if args.json {
         out::json(&Told { model: &seen, memory_free: memory::available(), with: pair })?;

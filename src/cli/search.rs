@@ -40,15 +40,19 @@ pub(super) fn run(lab: Lab, args: &Args) -> anyhow::Result<()> {
             if let Ok(Some(best)) = part.search(&args.question, 1).map(|hits| hits.into_iter().next())
                 && !told.replace(true)
             {
+                let of = part.settings().part.map_or_else(String::new, |part| {
+                    format!(" of {} of {} documents", part.documents, part.of)
+                });
                 out::remark(&format!(
-                    "so far, among {}: {} · {}",
+                    "so far, among {}{of}: {} · {}",
                     counted(part.passages() as usize, "passage"),
                     best.heading(),
                     best.text.chars().take(200).collect::<String>()
                 ));
             }
         };
-        lab.index_watched(&corpus, &watch, &|p| bar.show(&p), &interruptible())
+        let ranking = lab.settings.retrieval.ranking;
+        lab.index_watched(&corpus, ranking, &watch, &|p| bar.show(&p), &interruptible())
             .map_err(out::stopped(out::INDEX_AGAIN))?
     };
     let hits = index.search(&args.question, k)?;

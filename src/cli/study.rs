@@ -184,6 +184,7 @@ fn new(lab: &Lab, args: &New) -> anyhow::Result<()> {
         overlap: args.overlap,
         repeat: args.repeat,
         seed: args.seed,
+        k: None,
         ranking: args.ranking,
     };
     let study = lab.plan(&args.dir, &planning)?;

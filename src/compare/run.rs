@@ -8,7 +8,7 @@ use crate::fault::{Error, Result};
 use crate::generate::{Contender, Model, Sampling, Step};
 use crate::job::{Cancel, Progress};
 use crate::prompt::{self, Message, Packed};
-use crate::retrieve::{Hit, Index, Settings};
+use crate::retrieve::{Hit, Index, Settings, SoFar};
 use jiff::Timestamp;
 use std::sync::Arc;
 
@@ -36,8 +36,8 @@ pub struct Request {
 /// What happens in a trial, as it happens.
 #[derive(Debug, Clone)]
 pub enum Event {
-    /// The passages were found.
-    Retrieved(Vec<Hit>),
+    /// The passages were found, in all of the corpus or in the part of it that is indexed.
+    Retrieved(Vec<Hit>, Option<SoFar>),
     /// A model is being loaded.
     Loading(Side, Progress),
     /// The prompt holds this many of the passages; both models are in memory, or have failed.
@@ -69,7 +69,7 @@ pub fn run(
 ) -> Result<Trial> {
     let asked_at = Timestamp::now();
     let hits = index.search(&request.question, request.k)?;
-    events(Event::Retrieved(hits.clone()));
+    events(Event::Retrieved(hits.clone(), index.settings().part));
     cancel.check()?;
     let contenders = Side::BOTH.map(|side| request.pair.of(side));
     let loaded = load(contenders, models, events, cancel);

@@ -66,6 +66,8 @@ pub struct Retrieval {
     pub k: usize,
     /// Words a passage has at most.
     pub passage_words: usize,
+    /// Words of them, at most, that are of the passage before.
+    pub passage_overlap: usize,
     /// How passages are ranked.
     pub ranking: Ranking,
     /// The folder of the encoder that ranks passages by what they mean; empty for none.
@@ -210,6 +212,9 @@ impl Settings {
         check((1..=20).contains(&self.retrieval.k), "retrieval.k", &self.retrieval.k, "1 to 20")?;
         let words = self.retrieval.passage_words;
         check((20..=500).contains(&words), "retrieval.passage_words", &words, "20 to 500")?;
+        let overlap = self.retrieval.passage_overlap;
+        let half = format!("0 to {}, half of retrieval.passage_words", words / 2);
+        check(overlap <= words / 2, "retrieval.passage_overlap", &overlap, &half)?;
         check(
             s.temperature.is_finite() && (0.0..=5.0).contains(&s.temperature),
             "sampling.temperature",
@@ -340,12 +345,15 @@ mod tests {
             |text: &str| Settings::layered(Some((text, "mine.toml"))).expect_err("refused").to_string();
         assert_eq!(
             message("[retrieval]\nkk = 5\n"),
-            "mine.toml, retrieval.kk: found a setting that does not exist; expected one of encoder, k, passage_words, ranking. \
-             Correct its name or remove it."
+            "mine.toml, retrieval.kk: found a setting that does not exist; expected one of encoder, k, passage_overlap, passage_words, \
+             ranking. Correct its name or remove it."
         );
         assert!(
             message("[retrieval]\nk = 0\n").starts_with("mine.toml, retrieval.k: found 0; expected 1 to 20")
         );
+        assert!(message("[retrieval]\npassage_words = 60\npassage_overlap = 31\n").starts_with(
+            "mine.toml, retrieval.passage_overlap: found 31; expected 0 to 30, half of retrieval.passage_words"
+        ));
         assert!(message("[retrieval\n").starts_with("mine.toml:1: found"));
         assert_eq!(
             message("[retrieval]\nk = 'many'\n"),

@@ -36,6 +36,21 @@ impl Known {
     }
 }
 
+/// How many documents a corpus has, without reading what is in them.
+///
+/// # Errors
+/// A [`crate::fault::Fault`] for a file that cannot be read.
+pub fn count(entry: &Entry) -> Result<u64> {
+    let mut documents = 0;
+    for file in entry.folder.list()?.iter().filter(|n| is_file(n)) {
+        each_raw(&entry.folder, file, 0, &mut |_| {
+            documents += 1;
+            Ok(())
+        })?;
+    }
+    Ok(documents)
+}
+
 /// Tells `see` what to do to an index that holds `old`, removals first, with the bytes of documents that were read so
 /// far, and returns what it then holds. Files of the same digest are not read again.
 ///

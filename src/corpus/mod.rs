@@ -19,12 +19,13 @@ mod read;
 
 pub use apart::{Apart, Locate};
 pub use catalog::{Catalog, Entry};
-pub use changes::{Changes, Known, changes};
+pub use changes::{Changes, Known, changes, count};
 pub use check::{Checked, Count, SAME_QUESTION, check, shares_few_words};
 pub use document::{Document, Section};
 pub use documents::Documents;
 pub use judged::Judged;
 pub use manifest::Manifest;
+pub(crate) use passages::is_zero;
 pub use passages::{Passage, PassageLength, passages};
 pub use question::{Gold, Kind, Query, Question, Split};
 pub use read::read;

@@ -5,18 +5,39 @@ use crate::text::{sentences, word_count, words};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
-/// How long passages are.
+/// How long passages are, and how much of it the one before has too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PassageLength {
     /// Words a passage should not go beyond. A section is divided evenly, so that its passages have between half
     /// of this and all of it; a shorter section is one passage.
     pub most_words: usize,
+    /// Words, at most, of the passage before that a passage begins with, in whole sentences. They count towards
+    /// `most_words`; more than half of these would mostly say the same again, and is taken for half.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub overlap_words: usize,
 }
 
 impl Default for PassageLength {
     fn default() -> Self {
-        Self { most_words: 120 }
+        Self { most_words: 120, overlap_words: 0 }
     }
+}
+
+impl PassageLength {
+    /// Whether passages may share text.
+    pub fn overlaps(self) -> bool {
+        self.overlap() > 0
+    }
+
+    fn overlap(self) -> usize {
+        self.overlap_words.min(self.most_words / 2)
+    }
+}
+
+/// What a record leaves out.
+#[allow(clippy::trivially_copy_pass_by_ref)] // As serde calls it.
+pub(crate) fn is_zero(n: &usize) -> bool {
+    *n == 0
 }
 
 /// No passage is longer, whatever it holds: a line of 1 MB must not reach a prompt or a screen whole.
@@ -33,43 +54,25 @@ pub struct Passage {
     pub range: Range<usize>,
 }
 
-/// The passages of a document, in order. They never overlap, and hold every sentence.
+/// The passages of a document, in order. They hold every sentence, each of them one that no other holds, and only
+/// neighbours of one section share any.
 pub fn passages(document: &Document, length: PassageLength) -> Vec<Passage> {
     let mut found: Vec<Passage> = Vec::new();
     for section in &document.sections {
         let text = &document.text[section.range.clone()];
         let pieces = pieces(text, length.most_words.max(1));
-        let total: usize = pieces.iter().map(|p| p.words).sum();
-        let parts = total.div_ceil(length.most_words.max(1)).max(1);
-        let aim = total.div_ceil(parts);
-        let mut run: Option<(Range<usize>, usize)> = None;
-        let mut push = |range: Range<usize>| {
-            let range = section.range.start + range.start..section.range.start + range.end;
-            found.push(Passage { number: 0, section: section.heading.clone(), range });
-        };
-        for piece in pieces {
-            run = Some(match run {
-                None => (piece.range, piece.words),
-                Some((range, words)) => {
-                    let both = range.start..piece.range.end;
-                    // The sentence goes where the run then ends nearer to its aim.
-                    let over = words + piece.words;
-                    let fits = over <= length.most_words && both.len() <= MOST_BYTES;
-                    if fits && (over <= aim || over - aim < aim.saturating_sub(words)) {
-                        (both, over)
-                    } else {
-                        push(range);
-                        (piece.range, piece.words)
-                    }
-                }
-            });
+        let runs = runs(&pieces, (length.most_words - length.overlap()).max(1));
+        let mut before: Option<&Range<usize>> = None;
+        for run in &runs {
+            let end = pieces[run.end - 1].range.end;
+            let start = match before {
+                Some(before) => begin(&pieces, before, run.start, end, length.overlap()),
+                None => run.start,
+            };
+            let range = section.range.start + pieces[start].range.start..section.range.start + end;
+            found.push(Passage { number: found.len(), section: section.heading.clone(), range });
+            before = Some(run);
         }
-        if let Some((range, _)) = run {
-            push(range);
-        }
-    }
-    for (number, passage) in found.iter_mut().enumerate() {
-        passage.number = number;
     }
     found
 }
@@ -77,6 +80,48 @@ pub fn passages(document: &Document, length: PassageLength) -> Vec<Passage> {
 struct Piece {
     range: Range<usize>,
     words: usize,
+}
+
+/// Divides pieces evenly into runs of at most so many words, none of them empty.
+fn runs(pieces: &[Piece], most_words: usize) -> Vec<Range<usize>> {
+    let total: usize = pieces.iter().map(|p| p.words).sum();
+    let parts = total.div_ceil(most_words).max(1);
+    let aim = total.div_ceil(parts);
+    let mut runs: Vec<Range<usize>> = Vec::new();
+    let mut words = 0;
+    for (n, piece) in pieces.iter().enumerate() {
+        let over = words + piece.words;
+        match runs.last_mut() {
+            // The sentence goes where the run then ends nearer to its aim.
+            Some(run)
+                if over <= most_words
+                    && piece.range.end - pieces[run.start].range.start <= MOST_BYTES
+                    && (over <= aim || over - aim < aim.saturating_sub(words)) =>
+            {
+                run.end = n + 1;
+                words = over;
+            }
+            _ => {
+                runs.push(n..n + 1);
+                words = piece.words;
+            }
+        }
+    }
+    runs
+}
+
+/// The piece that a passage begins with: of the run before as many of the last as have so many words together, but not
+/// its first, so that every passage has something of its own.
+fn begin(pieces: &[Piece], before: &Range<usize>, own: usize, end: usize, most_words: usize) -> usize {
+    let (mut start, mut words) = (own, 0);
+    for n in (before.start + 1..own).rev() {
+        words += pieces[n].words;
+        if words > most_words || end - pieces[n].range.start > MOST_BYTES {
+            break;
+        }
+        start = n;
+    }
+    start
 }
 
 /// The sentences of a section; those too long to be a passage are cut between words, or within an endless word.
@@ -138,6 +183,21 @@ mod tests {
     }
 
     #[test]
+    fn a_passage_begins_with_the_last_sentences_of_the_one_before() {
+        let numbered: Vec<String> = (1..=9).map(|n| format!("Five words are in {n}.")).collect();
+        let d = document(&format!("{}\n\n## Next\n\nThe next section begins anew.", numbered.join(" ")));
+        let cut = |overlap_words| -> Vec<String> {
+            let found = passages(&d, PassageLength { most_words: 20, overlap_words });
+            found.into_iter().map(|p| d.text[p.range].to_owned()).collect()
+        };
+        assert_eq!(cut(0)[..3], [0..3, 3..6, 6..9].map(|run| numbered[run].join(" ")));
+        assert_eq!(cut(5)[..3], [0..3, 2..6, 5..9].map(|run| numbered[run].join(" ")));
+        assert_eq!(cut(4), cut(5 - 1), "no sentence is taken apart");
+        assert_eq!(cut(5).last().map(String::as_str), Some("The next section begins anew."));
+        assert_eq!(cut(100), cut(10), "at most half");
+    }
+
+    #[test]
     fn passages_stay_within_their_section() {
         let d = document("One. Two.\n\n## Next\n\nThree.");
         let found: Vec<_> = passages(&d, PassageLength::default())
@@ -163,7 +223,7 @@ mod tests {
             text in "([a-zé東]{1,9}[ ,.]|[.?!] [A-Z]|\n\n|\n## [a-z]{1,6}\n){0,400}", most in 5usize..150,
         ) {
             let d = document(&text);
-            let found = passages(&d, PassageLength { most_words: most });
+            let found = passages(&d, PassageLength { most_words: most, overlap_words: 0 });
             let mut end = 0;
             for (n, p) in found.iter().enumerate() {
                 prop_assert_eq!(p.number, n);
@@ -173,6 +233,32 @@ mod tests {
             }
             let kept: usize = found.iter().map(|p| words(&d.text[p.range.clone()]).len()).sum();
             let all: usize = d.sections.iter().map(|s| words(&d.text[s.range.clone()]).len()).sum();
+            prop_assert_eq!(kept, all);
+        }
+
+        #[test]
+        fn overlapping_passages_lose_no_word_and_share_only_what_is_allowed(
+            text in "([a-zé東]{1,9}[ ,.]|[.?!] [A-Z]|\n\n|\n## [a-z]{1,6}\n){0,400}",
+            most in 5usize..150, overlap in 1usize..200,
+        ) {
+            let d = document(&text);
+            let found = passages(&d, PassageLength { most_words: most, overlap_words: overlap });
+            let count = |range: Range<usize>| words(&d.text[range]).len();
+            let mut kept = 0;
+            for (n, p) in found.iter().enumerate() {
+                prop_assert_eq!(p.number, n);
+                prop_assert!(d.text.get(p.range.clone()).is_some() && p.range.len() <= MOST_BYTES);
+                let end = n.checked_sub(1).map_or(0, |before| found[before].range.end);
+                prop_assert!(n < 2 || found[n - 2].range.end <= p.range.start, "only neighbours");
+                if p.range.start < end {
+                    let before = &found[n - 1];
+                    prop_assert_eq!(&before.section, &p.section);
+                    prop_assert!(before.range.start < p.range.start && end < p.range.end, "something of its own");
+                    prop_assert!(count(p.range.start..end) <= overlap.min(most / 2));
+                }
+                kept += count(p.range.start.max(end)..p.range.end);
+            }
+            let all: usize = d.sections.iter().map(|s| count(s.range.clone())).sum();
             prop_assert_eq!(kept, all);
         }
     }

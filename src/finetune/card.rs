@@ -50,6 +50,8 @@ pub struct Card {
     pub passages: usize,
     /// The most words of a passage.
     pub passage_words: usize,
+    /// The most of them that are of the passage before.
+    pub passage_overlap: usize,
 }
 
 /// A run at its end.
@@ -177,6 +179,8 @@ fn end(folder: &Path, out: &Path, finished: &Finished<'_>, context_tokens: Optio
     std::fs::rename(folder, out).map_err(|e| Fault::io(out, "move the finished model to", &e).into())
 }
 
+const OVERLAP: &str = "passage_overlap";
+
 /// How it was trained: the recipe, and what the pairs were made with.
 fn training(recipe: &Recipe, about: &Card) -> Result<toml::Table> {
     let mut table = recipe.table()?;
@@ -185,8 +189,11 @@ fn training(recipe: &Recipe, about: &Card) -> Result<toml::Table> {
         ("passages", about.passages),
         ("passage_words", about.passage_words),
     ];
+    // What cards say that were written before passages could overlap.
+    let overlap = (about.passage_overlap > 0).then_some((OVERLAP, about.passage_overlap));
     // Counts far below 2^63.
-    table.extend(pairs.map(|(name, n)| (name.to_owned(), toml::Value::Integer(n as i64))));
+    let number = |(name, n): (&str, usize)| (name.to_owned(), toml::Value::Integer(n as i64));
+    table.extend(pairs.into_iter().chain(overlap).map(number));
     Ok(table)
 }
 
@@ -218,8 +225,10 @@ pub fn differences(folder: &Folder, recipe: &Recipe, about: &Card, base_digest: 
     let is_adapter = folder.has("adapter_config.json");
     let method = if is_adapter { Method::Lora } else { Method::Full };
     compare("method", &method.to_string(), &recipe.method.to_string());
+    let overlap = found.get(OVERLAP).map_or_else(|| "0".to_owned(), ToString::to_string);
+    compare(OVERLAP, &overlap, &about.passage_overlap.to_string());
     for (name, wanted) in training(&recipe.essence(), about)? {
-        if name == "checkpoint_every" || name == "method" {
+        if name == "checkpoint_every" || name == "method" || name == OVERLAP {
             continue;
         }
         if let Some(found) = found.get(&name) {
@@ -284,7 +293,7 @@ fn readme(finished: &Finished<'_>) -> String {
          | base | {base}, weights with digest `{base_digest}` |\n\
          | corpus | {corpus}, digest `{corpus_digest}` |\n\
          | examples | {examples} |\n\
-         | prompts | up to {passages} passages of up to {passage_words} words |\n\
+         | prompts | up to {passages} passages of up to {passage_words} words{overlap} |\n\
          | licence | {licence} |\n\
          | trained | {method} |\n\
          | training | {epochs} epochs, {steps} steps of {accumulate} pairs, {tokens} tokens, learning rate {rate} \
@@ -298,6 +307,10 @@ fn readme(finished: &Finished<'_>) -> String {
         examples = outcome.examples,
         passages = about.passages,
         passage_words = about.passage_words,
+        overlap = match about.passage_overlap {
+            0 => String::new(),
+            n => format!(", up to {n} of them shared with the passage before"),
+        },
         licence = about.licence,
         epochs = recipe.epochs,
         steps = outcome.steps,

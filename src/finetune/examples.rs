@@ -10,7 +10,7 @@ use crate::corpus::{Corpus, PassageLength, Question, Split, passages};
 use crate::fault::{Fault, Result};
 use crate::job::{Cancel, Progress, Report};
 use crate::prompt::{ABSTENTION, Message, messages};
-use crate::retrieve::{Hit, Index};
+use crate::retrieve::{Hit, Index, Shown};
 
 /// What pairs are made from.
 pub struct Source<'a> {
@@ -103,8 +103,8 @@ fn chosen(corpus: &Corpus, split: Split, most: Option<usize>) -> Result<Vec<&Que
 }
 
 fn example(source: &Source<'_>, question: &Question) -> Result<Pair> {
-    let gold = gold_passages(source, question)?;
     let mut hits = source.index.search(&question.question, source.k)?;
+    let gold = gold_passages(source, question, &hits)?;
     let is_gold = |hit: &Hit| gold.iter().any(|g| same(g, hit));
     for passage in &gold {
         if hits.iter().any(|h| same(h, passage)) {
@@ -146,9 +146,12 @@ fn pair(
     Ok(Pair { id: question.id.clone(), prompt, answer })
 }
 
-/// The passages that hold the greater part of each gold quote, each once.
-fn gold_passages(source: &Source<'_>, question: &Question) -> Result<Vec<Hit>> {
+/// The passages that hold the greater part of each gold quote, each once: those among the hits, where one of them shows
+/// as much of it as any passage holds, else without what is shown already.
+fn gold_passages(source: &Source<'_>, question: &Question, hits: &[Hit]) -> Result<Vec<Hit>> {
     let mut found: Vec<Hit> = Vec::new();
+    let mut shown = Shown::default();
+    hits.iter().for_each(|hit| shown.add(&hit.document, hit.range));
     for gold in &question.gold {
         let missing = || {
             Fault::new(
@@ -162,10 +165,19 @@ fn gold_passages(source: &Source<'_>, question: &Question) -> Result<Vec<Hit>> {
         let start = document.text.find(&gold.quote).ok_or_else(missing)?;
         let quote = start..start + gold.quote.len();
         let all = passages(&document, source.length);
-        let shared = |range: &std::ops::Range<usize>| {
-            range.end.min(quote.end).saturating_sub(range.start.max(quote.start))
-        };
-        let best = all.into_iter().max_by_key(|p| shared(&p.range)).ok_or_else(missing)?;
+        let shared = |range: (usize, usize)| range.1.min(quote.end).saturating_sub(range.0.max(quote.start));
+        let best =
+            all.into_iter().max_by_key(|p| shared((p.range.start, p.range.end))).ok_or_else(missing)?;
+        let range = (best.range.start, best.range.end);
+        let there = (hits.iter().chain(&found))
+            .filter(|hit| hit.document == document.id)
+            .find(|hit| shared(hit.range) >= shared(range));
+        if let Some(hit) = there {
+            if !found.iter().any(|h| same(h, hit)) {
+                found.push(hit.clone());
+            }
+            continue;
+        }
         let hit = Hit {
             rank: 0,
             score: 0.0,
@@ -173,13 +185,11 @@ fn gold_passages(source: &Source<'_>, question: &Question) -> Result<Vec<Hit>> {
             title: document.title.clone(),
             section: best.section,
             passage: best.number,
-            range: (best.range.start, best.range.end),
+            range,
             text: document.text[best.range].to_owned(),
             matches: Vec::new(),
         };
-        if !found.iter().any(|h| same(h, &hit)) {
-            found.push(hit);
-        }
+        found.extend(shown.take(hit));
     }
     Ok(found)
 }
@@ -204,9 +214,13 @@ mod tests {
     use crate::retrieve;
 
     fn with<T>(k: usize, words: usize, test: impl FnOnce(&Source<'_>) -> T) -> T {
+        with_cut(PassageLength::default(), k, words, test)
+    }
+
+    fn with_cut<T>(length: PassageLength, k: usize, words: usize, test: impl FnOnce(&Source<'_>) -> T) -> T {
         let entry = Catalog::discover(None).find("everyday").expect("bundled");
         let dir = tempfile::tempdir().expect("a folder");
-        let settings = retrieve::Settings::default();
+        let settings = retrieve::Settings { length, ..retrieve::Settings::default() };
         let index =
             retrieve::open_or_build(&entry, dir.path(), settings, SILENT, &Cancel::new()).expect("an index");
         let corpus = entry.read().expect("a corpus");
@@ -226,7 +240,7 @@ mod tests {
 
     #[test]
     fn every_answer_cites_passages_that_hold_its_quotes() {
-        with(3, 10_000, |source| {
+        let cites = |source: &Source<'_>| {
             for pair in made(source, Split::Train, 60) {
                 let question =
                     source.corpus.questions.iter().find(|q| q.id == pair.id).expect("its question");
@@ -239,6 +253,22 @@ mod tests {
                     let start: String = gold.quote.split_whitespace().take(4).collect::<Vec<_>>().join(" ");
                     assert!(cited.iter().any(|p| p.contains(&start)), "{}: {start}", pair.id);
                 }
+            }
+        };
+        with(3, 10_000, cites);
+        with_cut(PassageLength { most_words: 60, overlap_words: 30 }, 3, 10_000, cites);
+    }
+
+    #[test]
+    fn no_sentence_stands_twice_in_a_prompt_although_passages_overlap() {
+        with_cut(PassageLength { most_words: 60, overlap_words: 30 }, 6, 10_000, |source| {
+            for pair in made(source, Split::Train, 60) {
+                let lines = pair.prompt.lines().filter(|l| !l.starts_with('[') && !l.starts_with("Question"));
+                let text = lines.collect::<Vec<_>>().join(" ");
+                let all: Vec<&str> =
+                    crate::text::sentences(&text).into_iter().map(|s| text[s].trim()).collect();
+                let once: std::collections::HashSet<&str> = all.iter().copied().collect();
+                assert_eq!(all.len(), once.len(), "{}: {text}", pair.id);
             }
         });
     }

@@ -60,6 +60,9 @@ pub struct Inspection {
     pub faults: Vec<Fault>,
     /// What is odd, and does not keep it from answering.
     pub remarks: Vec<Fault>,
+    /// Name and place of what it was fine-tuned from, where that is here.
+    #[serde(skip)]
+    base: Option<(String, String)>,
 }
 
 impl Inspection {
@@ -81,6 +84,7 @@ impl Inspection {
             digest: None,
             faults: Vec::new(),
             remarks: Vec::new(),
+            base: None,
         }
     }
 
@@ -249,14 +253,36 @@ impl Inspection {
     }
 }
 
-/// Looks at everything of a model but the numbers in its weights.
+/// Looks at everything of a model but the numbers in its weights, which are read for its digest.
 pub fn inspect(contender: &Contender, registry: &Registry) -> Inspection {
+    let mut seen = look(contender, registry);
+    if matches!(contender.kind, Kind::Endpoint { .. }) {
+        seen.served(contender);
+    }
+    if let (Some(needed), Some(free)) = (seen.bytes(), memory::available())
+        && needed > free
+    {
+        seen.faults.push(too_large(&seen.place, needed, free));
+    }
+    if seen.faults.is_empty() {
+        seen.digest = seen.take(identity(contender, registry));
+    }
+    seen
+}
+
+/// As [`inspect`], but without what takes long: no weights are read, no server is asked, and nothing is said of memory.
+pub fn look(contender: &Contender, registry: &Registry) -> Inspection {
     let mut seen = Inspection::new(contender);
+    seen.base = contender.kind.base().and_then(|_| registry.base_of(contender).ok()).map(|b| {
+        let place = b.place();
+        (b.name, place)
+    });
     match (&contender.kind, &contender.file) {
         (Kind::Recorded, _) => {
             seen.take(Recorded::read(contender));
         }
-        (Kind::Endpoint { .. }, _) => seen.served(contender),
+        // Only the server itself knows more.
+        (Kind::Endpoint { .. }, _) => {}
         (Kind::Gguf, Some(file)) => seen.quantised(contender, file),
         (Kind::Adapter { .. }, _) => seen.adapted(contender, registry),
         // A file's contender always has its file.
@@ -269,14 +295,6 @@ pub fn inspect(contender: &Contender, registry: &Registry) -> Inspection {
                 seen.remarks.push(*fault);
             }
         }
-    }
-    if let (Some(needed), Some(free)) = (seen.bytes(), memory::available())
-        && needed > free
-    {
-        seen.faults.push(too_large(&seen.place, needed, free));
-    }
-    if seen.faults.is_empty() {
-        seen.digest = seen.take(identity(contender, registry));
     }
     seen
 }
@@ -314,25 +332,21 @@ pub fn bytes(n: u64) -> String {
 
 /// What should be known before `baseline` and `tuned` are compared: each a reason why what differs between their answers is
 /// not the fine-tuning alone. Nothing of it keeps them from answering.
-pub fn pair(baseline: &Inspection, tuned: &Inspection, registry: &Registry) -> Vec<Fault> {
+pub fn pair(baseline: &Inspection, tuned: &Inspection) -> Vec<Fault> {
     let place = format!("{},{}", baseline.name, tuned.name);
     let mut remarks = Vec::new();
     let mut remark = |found: String, expected: &str, next: &str| {
         remarks.push(Fault::new(&place, found).expected(expected).next(next));
     };
     if let Some(base) = tuned.kind.base() {
-        let found = registry.find(&tuned.name).and_then(|tuned| registry.base_of(&tuned));
-        match found {
-            Ok(base) if base.name == baseline.name || base.place() == baseline.place => {}
-            Ok(base) => remark(
-                format!(
-                    "{}, which was fine-tuned from {} and not from {}",
-                    tuned.name, base.name, baseline.name
-                ),
+        match &tuned.base {
+            Some((name, place)) if *name == baseline.name || *place == baseline.place => {}
+            Some((name, _)) => remark(
+                format!("{}, which was fine-tuned from {name} and not from {}", tuned.name, baseline.name),
                 "a fine-tuned model and the base it was made from",
-                &format!("Compare it with {}.", base.name),
+                &format!("Compare it with {name}."),
             ),
-            Err(_) => remark(
+            None => remark(
                 format!("{}, which was fine-tuned from {base}", tuned.name),
                 "a fine-tuned model and the base it was made from",
                 "Add that base, to compare it with.",

@@ -43,7 +43,7 @@ pub use encoder::Encoder;
 pub use endpoint::{ENDPOINT, Endpoint, IN_FLIGHT, Listed, Served, TIMEOUT_SECONDS, Told};
 pub use gguf::{Numbers, Order, export};
 pub use identity::identity;
-pub use inspect::{Inspection, bytes, inspect, pair as remarks_on_pair};
+pub use inspect::{Inspection, bytes, inspect, look, pair as remarks_on_pair};
 pub use linked::{How, add, remove};
 pub use model::{Facts, Model};
 pub use recorded::{Columns, RECORDED, Recording};

@@ -21,7 +21,7 @@ use crate::compare::{self, Event, Models, Pair, Request, Side, Trial};
 use crate::config::{self, Paths, SamplingSettings, Settings};
 use crate::corpus::{Catalog, Entry, PassageLength};
 use crate::fault::{Fault, Result};
-use crate::generate::{Contender, Mode, Penalty, Quant, Sampling, Ways};
+use crate::generate::{self, Contender, Mode, Penalty, Quant, Sampling, Ways};
 use crate::job::{Cancel, Report};
 use crate::retrieve::{self, Index, Ranking};
 use crate::study::Trials;
@@ -94,9 +94,13 @@ impl Lab {
     /// How passages are cut and ranked.
     pub fn retrieval(&self) -> retrieve::Settings {
         retrieve::Settings {
-            length: PassageLength { most_words: self.settings.retrieval.passage_words },
+            length: PassageLength {
+                most_words: self.settings.retrieval.passage_words,
+                overlap_words: self.settings.retrieval.passage_overlap,
+            },
             ranking: self.settings.retrieval.ranking,
             encoder: None,
+            part: None,
         }
     }
 
@@ -148,19 +152,22 @@ impl Lab {
         self.complete(index, &corpus.manifest.id, report, cancel)
     }
 
-    /// As [`Lab::index`]; while it is being built, `watch` is given what is there so far.
+    /// As [`Lab::index_ranked`]; while it is being built, `watch` is given what is there so far. There is nothing to
+    /// search by vectors until all is there.
     ///
     /// # Errors
     /// As [`retrieve::open_or_watch`].
     pub fn index_watched(
         &self,
         corpus: &Entry,
+        ranking: Ranking,
         watch: &dyn Fn(Index),
         report: Report<'_>,
         cancel: &Cancel,
     ) -> Result<Index> {
-        let indices = self.paths.indices();
-        let index = retrieve::open_or_watch(corpus, &indices, self.retrieval(), watch, report, cancel)?;
+        let (indices, settings) = (self.paths.indices(), retrieve::Settings { ranking, ..self.retrieval() });
+        let part = |part| if ranking == Ranking::Dense { drop(part) } else { watch(part) };
+        let index = retrieve::open_or_watch(corpus, &indices, settings, &part, report, cancel)?;
         self.complete(index, &corpus.manifest.id, report, cancel)
     }
 
@@ -189,6 +196,14 @@ impl Lab {
         let trial = compare::run(&request, index, &self.models, events, cancel)?;
         self.trials.save(&trial)?;
         Ok(trial)
+    }
+
+    /// What should be known before the two of a pair are compared, as [`generate::remarks_on_pair`] has it. Reads no
+    /// weights and asks no server.
+    pub fn remarks(&self, pair: &Pair) -> Vec<Fault> {
+        let registry = self.models.registry();
+        let [baseline, tuned] = [&pair.baseline, &pair.tuned].map(|c| generate::look(c, &registry));
+        generate::remarks_on_pair(&baseline, &tuned)
     }
 
     /// Asks one contender of a trial again with another seed; see [`compare::again`].

@@ -41,6 +41,8 @@ pub struct Planning {
     pub repeat: f64,
     /// Decides everything that is drawn but the sides.
     pub seed: u64,
+    /// How many passages a question gets; as the settings say if left out.
+    pub k: Option<usize>,
     /// How passages are ranked; as the settings say if left out.
     pub ranking: Option<Ranking>,
 }
@@ -137,8 +139,9 @@ impl Lab {
             annotators: planning.annotators.clone(),
             overlap: planning.overlap,
             repeat: planning.repeat,
-            k: self.settings.retrieval.k,
+            k: planning.k.unwrap_or(self.settings.retrieval.k),
             passage_words: self.settings.retrieval.passage_words,
+            passage_overlap: self.settings.retrieval.passage_overlap,
             ranking: planning.ranking.unwrap_or(self.settings.retrieval.ranking),
             sampling: self.settings.sampling.clone(),
             examples: contenders.iter().filter_map(examples).collect(),
@@ -293,9 +296,10 @@ impl Lab {
         let ids: Vec<String> = corpus.split(plan.split).map(|q| q.id.clone()).collect();
         let drawn = study::drawn(&ids, &corpus.manifest.id, plan.questions, plan.seed);
         let settings = retrieve::Settings {
-            length: PassageLength { most_words: plan.passage_words },
+            length: PassageLength { most_words: plan.passage_words, overlap_words: plan.passage_overlap },
             ranking: plan.ranking,
             encoder: None,
+            part: None,
         };
         let index = self.index_with(entry, settings, report, cancel)?;
         let of_split: BTreeMap<&str, _> = corpus.split(plan.split).map(|q| (q.id.as_str(), q)).collect();

@@ -322,6 +322,7 @@ impl Lab {
             questions: examples,
             passages: self.settings.retrieval.k,
             passage_words: self.settings.retrieval.passage_words,
+            passage_overlap: self.settings.retrieval.passage_overlap,
         }
     }
 }

@@ -31,6 +31,18 @@ pub struct Settings {
     /// The encoder, where they are ranked by one: what the index was opened with, never asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encoder: Option<EncoderDigest>,
+    /// How much of the corpus is indexed, where that is not all of it yet: what the index was opened with, never asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<SoFar>,
+}
+
+/// How much of a corpus an index holds that is still being built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SoFar {
+    /// Documents that are in it.
+    pub documents: u64,
+    /// Documents that the corpus has.
+    pub of: u64,
 }
 
 /// Bytes each indexing thread may hold before it writes a segment.
@@ -40,7 +52,13 @@ const MOST_THREADS: usize = 8;
 /// The folder name of the index of a corpus of that digest: other content, other name.
 pub fn name(id: &str, digest: &str, settings: Settings) -> String {
     let version = schema::VERSION;
-    let key = blake3::hash(format!("{version} {} {digest}", settings.length.most_words).as_bytes());
+    let PassageLength { most_words, overlap_words } = settings.length;
+    // Passages that share nothing are cut as they were before they could.
+    let cut = match overlap_words {
+        0 => most_words.to_string(),
+        shared => format!("{most_words} with {shared}"),
+    };
+    let key = blake3::hash(format!("{version} {cut} {digest}").as_bytes());
     format!("{id}-{}", &key.to_hex()[..16])
 }
 
@@ -240,6 +258,8 @@ impl Filling<'_> {
         writer.set_merge_policy(Box::new(NoMergePolicy));
         let total = self.bytes()?;
         let (started, mut next_look) = (Instant::now(), FIRST_LOOK);
+        // Counted when there is somebody to tell: a corpus that is indexed at once is not worth it.
+        let (mut documents, mut of) = (0, None);
         let known = corpus::changes(self.entry, old, &mut |change, bytes| {
             self.cancel.check()?;
             self.tell((100 * bytes).checked_div(total).unwrap_or(0).min(99));
@@ -247,12 +267,20 @@ impl Filling<'_> {
                 Changes::Remove(id) => {
                     writer.delete_term(Term::from_field_text(fields.document, &id));
                 }
-                Changes::Add(document) => self.add(&writer, fields, &document).map_err(failed)?,
+                Changes::Add(document) => {
+                    self.add(&writer, fields, &document).map_err(failed)?;
+                    documents += 1;
+                }
             }
             if anew && started.elapsed() >= next_look {
                 next_look *= 2;
                 writer.commit().map_err(failed)?;
-                (self.watch)(Index::open(dir, language, self.settings)?);
+                let of = match of {
+                    Some(of) => of,
+                    None => *of.insert(corpus::count(self.entry)?),
+                };
+                let part = Some(SoFar { documents, of });
+                (self.watch)(Index::open(dir, language, Settings { part, ..self.settings })?);
             }
             Ok(())
         })?;

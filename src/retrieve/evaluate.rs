@@ -4,12 +4,13 @@
 use super::measures::{CUTS, Measures, measures};
 use super::ranking::Ranking;
 use super::search::{Hit, Index};
+use super::shown::Shown;
 use crate::corpus::{Corpus, Question, Split, passages, shares_few_words};
 use crate::fault::Result;
 use crate::job::{Cancel, Progress, Report};
 use crate::text::Terms;
 use serde::Serialize;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
 
 /// The depth to which rankings are looked at, as is usual for MAP.
@@ -98,7 +99,10 @@ pub fn evaluate(corpus: &Corpus, index: &Index, report: Report<'_>, cancel: &Can
         cancel.check()?;
         report(Progress { doing: "searching".into(), done: n as u64, total: asked.len() as u64 });
         let (ranking, grades) = match (unit, gold) {
-            (Unit::Passages, Some(gold)) => (by_passage(index, question)?, relevant(corpus, index, gold)?),
+            (Unit::Passages, Some(gold)) => {
+                let (ranking, cut) = by_passage(index, question)?;
+                (ranking, relevant(corpus, index, gold, &cut)?)
+            }
             _ => (by_document(index, question)?, corpus.judged.of(id).cloned().unwrap_or_default()),
         };
         if let Some(figures) = measures(&ranking, &grades) {
@@ -198,9 +202,23 @@ pub fn analysed(
     Ok(())
 }
 
-fn by_passage(index: &Index, question: &str) -> Result<Vec<(String, f32)>> {
-    let ranking = index.ranking(question, DEPTH)?;
-    Ok(ranking.into_iter().map(|(document, number, score)| (name(&document, number), score)).collect())
+/// What is shown of each passage that is ranked, by its name, where passages overlap.
+type Cut = HashMap<String, (usize, usize)>;
+
+/// Passages as they are shown: where they overlap, what a better one has shown counts no second time.
+fn by_passage(index: &Index, question: &str) -> Result<(Vec<(String, f32)>, Cut)> {
+    if !index.settings().length.overlaps() {
+        let ranking = index.ranking(question, DEPTH)?;
+        let named = ranking.into_iter().map(|(document, number, score)| (name(&document, number), score));
+        return Ok((named.collect(), Cut::new()));
+    }
+    let (mut ranking, mut cut) = (Vec::new(), Cut::new());
+    for hit in index.search(question, DEPTH)? {
+        let name = name(&hit.document, hit.passage);
+        cut.insert(name.clone(), hit.range);
+        ranking.push((name, hit.score));
+    }
+    Ok((ranking, cut))
 }
 
 fn by_document(index: &Index, question: &str) -> Result<Vec<(String, f32)>> {
@@ -220,18 +238,32 @@ fn name(document: &str, number: usize) -> String {
     format!("{document}#{number}")
 }
 
-/// The passages that are relevant to a question, as the index cut them.
-fn relevant(corpus: &Corpus, index: &Index, question: &Question) -> Result<BTreeMap<String, i32>> {
+/// The passages that are relevant to a question, as the index cut them; where they overlap, those that show gold before
+/// any other does: the ranked ones first, as far as they are shown, then the others in their order.
+fn relevant(corpus: &Corpus, index: &Index, question: &Question, cut: &Cut) -> Result<BTreeMap<String, i32>> {
     let mut found = BTreeMap::new();
     let golds = golds(corpus, question)?;
-    for (id, _) in &golds {
+    let documents: BTreeSet<&str> = golds.iter().map(|(id, _)| *id).collect();
+    for id in documents {
         let Some(document) = corpus.document(id)? else { continue };
-        for passage in passages(&document, index.settings().length) {
-            let range = (passage.range.start, passage.range.end);
-            if golds.iter().any(|(other, quote)| other == id && holds(range, quote)) {
-                found.insert(name(id, passage.number), 1);
+        let (mut shown, mut parts) = (Shown::default(), Vec::new());
+        let (ranked, others): (Vec<_>, Vec<_>) = passages(&document, index.settings().length)
+            .into_iter()
+            .map(|p| (name(id, p.number), (p.range.start, p.range.end)))
+            .partition(|(name, _)| cut.contains_key(name));
+        for (name, whole) in ranked {
+            let range = cut.get(&name).copied().unwrap_or(whole);
+            shown.add(id, range);
+            parts.push((name, range));
+        }
+        for (name, whole) in others {
+            if let Some(range) = shown.rest(id, whole) {
+                shown.add(id, range);
+                parts.push((name, range));
             }
         }
+        let gold = |range| golds.iter().any(|(other, quote)| *other == id && holds(range, quote));
+        found.extend(parts.into_iter().filter(|(_, range)| gold(*range)).map(|(name, _)| (name, 1)));
     }
     Ok(found)
 }
@@ -288,6 +320,45 @@ fn means(measured: &[&Measures]) -> Option<Figures> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A corpus of one document and one question, whose quote two passages have where they overlap.
+    fn overlapping(overlap_words: usize) -> Evaluation {
+        use crate::corpus::{Catalog, PassageLength};
+        use crate::job::SILENT;
+        use crate::retrieve::{Settings, open_or_build};
+        let dir = tempfile::tempdir().expect("a folder");
+        let corpus = dir.path().join("corpora/c");
+        std::fs::create_dir_all(corpus.join("documents")).expect("made");
+        let manifest = "id = 'c'\ntitle = 'C'\ndomain = 'd'\ndescription = 'x'\nlanguage = 'en'\nlicence = 'l'\nsource = 's'\n";
+        let text: Vec<String> = (0..9).map(|n| format!("Stone {n} is of number {n}.")).collect();
+        let question = serde_json::json!({
+            "id": "q", "split": "test", "kind": "fact", "question": "Which stone is 2?", "answer": "It.",
+            "gold": [{ "document": "a", "quote": text[2] }],
+        });
+        for (file, text) in [
+            ("corpus.toml", manifest),
+            ("documents/a.txt", &text.join(" ")),
+            ("questions.jsonl", &question.to_string()),
+        ] {
+            std::fs::write(corpus.join(file), text).expect("written");
+        }
+        let entry = Catalog::discover(Some(&dir.path().join("corpora"))).find("c").expect("there");
+        let length = PassageLength { most_words: 24, overlap_words };
+        let settings = Settings { length, ..Settings::default() };
+        let index = open_or_build(&entry, &dir.path().join("indices"), settings, SILENT, &Cancel::new());
+        evaluate(&entry.read().expect("sound"), &index.expect("built"), SILENT, &Cancel::new())
+            .expect("measured")
+    }
+
+    #[test]
+    fn gold_that_two_passages_have_counts_once_where_it_is_first_shown() {
+        for overlap in [0, 6, 12] {
+            let evaluation = overlapping(overlap);
+            let run = &evaluation.runs[0];
+            assert_eq!(run.grades.len(), 1, "overlap {overlap}: {:?}", run.grades);
+            assert!((run.measures.ndcg_at_10 - 1.0).abs() < 1e-9, "overlap {overlap}: {:?}", run.ranking);
+        }
+    }
 
     #[test]
     fn no_questions_give_no_figures() {

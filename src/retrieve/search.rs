@@ -1,12 +1,13 @@
 //! From a question to hits.
 
+use super::asked::Asked;
 use super::build::{Settings, tantivy_fault};
 use super::dense::{self, Dense, Encode};
 use super::feedback;
 use super::nearness::nearness;
 use super::ranking::Ranking;
 use super::schema::{self, Fields, TOKENIZER};
-use super::typed::{Place, Typed};
+use super::shown::Shown;
 use crate::fault::{Fault, Result};
 use crate::job::{Cancel, Report};
 use crate::text::Terms;
@@ -15,18 +16,10 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tantivy::collector::TopDocs;
-use tantivy::query::Bm25StatisticsProvider;
-use tantivy::query::{BooleanQuery, BoostQuery, DisjunctionMaxQuery, Occur, Query, TermQuery};
-use tantivy::schema::{Field, IndexRecordOption, Value};
+use tantivy::query::{Bm25StatisticsProvider, Query};
+use tantivy::schema::{Field, Value};
 use tantivy::{DocAddress, IndexReader, ReloadPolicy, Searcher, TantivyDocument, Term};
 
-/// How much a word of the title or of the heading counts against one of the text. A word counts where it counts
-/// most, and the other places add this tenth of theirs: if they simply added up, the passages that keep repeating
-/// their document's name would stand before the one that says what was asked. The values are those, of 0.7 to 2 and
-/// 0 to 0.5, with the most hits among the first three on the bundled corpora's development questions.
-const TITLE_BOOST: f32 = 1.5;
-const SECTION_BOOST: f32 = 1.0;
-const TIE: f32 = 0.1;
 /// Fetched beyond what was asked for, so that equal scores at the edge are ordered the same every time.
 const MARGIN: usize = 16;
 /// How many of the first passages are looked at for how near their words stand.
@@ -51,9 +44,9 @@ pub struct Hit {
     pub section: Option<String>,
     /// Its number within the document, from 0.
     pub passage: usize,
-    /// Its bytes in the document's text.
+    /// Its bytes in the document's text: of an overlapping passage, those that no better hit has.
     pub range: (usize, usize),
-    /// The passage.
+    /// The passage, as far as `range` goes.
     pub text: String,
     /// The bytes of `text` that match a word of the question, in order, not touching.
     pub matches: Vec<(usize, usize)>,
@@ -67,15 +60,6 @@ impl Hit {
             None => self.title.clone(),
         }
     }
-}
-
-/// A question, ready to be searched by.
-struct Asked {
-    question: String,
-    /// Sorted, each once.
-    terms: Vec<String>,
-    /// What must be held, as runs of terms.
-    required: Vec<(Place, Vec<String>)>,
 }
 
 /// A score and whose it is.
@@ -163,18 +147,22 @@ impl Index {
     }
 
     /// The `k` best passages for a question, best first; fewer where fewer share a word with it. Equal scores are
-    /// ordered by document and place.
+    /// ordered by document and place. Of passages that overlap, the lower ones are cut to what the others do not show,
+    /// and give way to the next where nothing that matches is left ([`Shown`]).
     ///
     /// # Errors
     /// A [`Fault`] if the index is damaged.
     pub fn search(&self, question: &str, k: usize) -> Result<Vec<Hit>> {
-        let asked = self.asked(question);
+        let asked = Asked::of(question, self.settings.ranking, &self.terms);
         let words: HashSet<String> = asked.terms.iter().cloned().collect();
         if k == 0 {
             return Ok(Vec::new());
         }
         let searcher = self.reader.searcher();
-        let found = self.found(&searcher, &asked, k.saturating_add(MARGIN))?;
+        let overlaps = self.settings.length.overlaps();
+        // One that is shown can have shown all that is in the two beside it.
+        let enough = if overlaps { k.saturating_mul(3) } else { k };
+        let found = self.found(&searcher, &asked, enough.saturating_add(MARGIN))?;
         let mut hits = Vec::with_capacity(found.len());
         for (score, address) in found {
             hits.push(self.hit(&self.stored(&searcher, address)?, score, &words));
@@ -182,6 +170,10 @@ impl Index {
         hits.sort_by(|a, b| {
             b.score.total_cmp(&a.score).then_with(|| (&a.document, a.passage).cmp(&(&b.document, b.passage)))
         });
+        if overlaps {
+            let mut shown = Shown::default();
+            hits = hits.into_iter().filter_map(|hit| shown.take(hit)).take(k).collect();
+        }
         hits.truncate(k);
         for (n, hit) in hits.iter_mut().enumerate() {
             hit.rank = n + 1;
@@ -189,12 +181,13 @@ impl Index {
         Ok(hits)
     }
 
-    /// The `k` best passages as document, number and score, best first, without their text: for measuring.
+    /// The `k` best passages as document, number and score, best first, without their text and whole although they may
+    /// overlap: for measuring.
     ///
     /// # Errors
     /// A [`Fault`] if the index is damaged.
     pub fn ranking(&self, question: &str, k: usize) -> Result<Vec<(String, usize, f32)>> {
-        let asked = self.asked(question);
+        let asked = Asked::of(question, self.settings.ranking, &self.terms);
         if k == 0 {
             return Ok(Vec::new());
         }
@@ -215,31 +208,7 @@ impl Index {
 
     /// The terms that a question is searched by, sorted.
     pub fn terms_of(&self, question: &str) -> Vec<String> {
-        self.asked(question).terms
-    }
-
-    /// The terms a question is searched by: without stop words, unless it has nothing else.
-    fn asked(&self, question: &str) -> Asked {
-        let typed = (self.settings.ranking == Ranking::Fielded).then(|| Typed::parse(question));
-        let (rest, required) = match &typed {
-            Some(typed) => (typed.rest.as_str(), typed.required.clone()),
-            None => (question, Vec::new()),
-        };
-        let all = self.terms.of(rest);
-        let mut terms: Vec<_> = all.iter().filter(|t| !t.is_stop_word).map(|t| t.term.clone()).collect();
-        let required: Vec<(Place, Vec<String>)> = required
-            .into_iter()
-            .map(|r| (r.place, self.terms.of(r.words).into_iter().map(|t| t.term).collect::<Vec<_>>()))
-            .filter(|(_, words)| !words.is_empty())
-            .collect();
-        if terms.is_empty() && required.is_empty() {
-            terms = all.into_iter().map(|t| t.term).collect();
-        }
-        terms.extend(required.iter().flat_map(|(_, words)| words.clone()));
-        // In an order of their own: a sum of floats hangs on it.
-        terms.sort_unstable();
-        terms.dedup();
-        Asked { question: question.to_owned(), terms, required }
+        Asked::of(question, self.settings.ranking, &self.terms).terms
     }
 
     /// At least the `k` best passages, where so many share a word with the question, best first.
@@ -252,25 +221,25 @@ impl Index {
         }
         let plain = || asked.terms.iter().map(|term| (term.as_str(), 1.0));
         match self.settings.ranking {
-            Ranking::Plain | Ranking::Dense => self.best(searcher, &self.query(plain()), k),
+            Ranking::Plain | Ranking::Dense => self.best(searcher, &self.fields.query(plain(), &[]), k),
             Ranking::Proximity => {
-                let mut found = self.best(searcher, &self.query(plain()), k.max(LOOKED_AT))?;
+                let mut found = self.best(searcher, &self.fields.query(plain(), &[]), k.max(LOOKED_AT))?;
                 self.add_nearness(searcher, asked, &mut found)?;
                 Ok(found)
             }
             Ranking::Feedback => {
-                let first = self.best(searcher, &self.query(plain()), feedback::TEXTS)?;
+                let first = self.best(searcher, &self.fields.query(plain(), &[]), feedback::TEXTS)?;
                 let weights = self.fed_back(searcher, asked, &first)?;
-                self.best(searcher, &self.query(weights.iter().map(|(t, w)| (t.as_str(), *w))), k)
+                self.best(searcher, &self.fields.query(weights.iter().map(|(t, w)| (t.as_str(), *w)), &[]), k)
             }
             Ranking::Fielded => {
                 if asked.required.is_empty() {
-                    return self.best(searcher, &self.query(plain()), k);
+                    return self.best(searcher, &self.fields.query(plain(), &[]), k);
                 }
-                let query = self.query_with(plain(), &asked.required);
+                let query = self.fields.query(plain(), &asked.required);
                 let mut found = Vec::new();
                 for (score, address) in self.best(searcher, &query, k.max(LOOKED_THROUGH))? {
-                    if self.holds(&self.stored(searcher, address)?, &asked.required) {
+                    if asked.is_held(&self.stored(searcher, address)?, self.fields, &self.terms) {
                         found.push((score, address));
                     }
                 }
@@ -294,7 +263,7 @@ impl Index {
         let words = match asked.terms.is_empty() {
             true => Vec::new(),
             false => {
-                let query = self.query(asked.terms.iter().map(|term| (term.as_str(), 1.0)));
+                let query = self.fields.query(asked.terms.iter().map(|term| (term.as_str(), 1.0)), &[]);
                 self.best(searcher, &query, depth)?
             }
         };
@@ -358,60 +327,6 @@ impl Index {
         Ok(feedback::terms(&asked.terms, &texts, &keep))
     }
 
-    /// Whether a passage holds all that must stand in it, word after word.
-    fn holds(&self, stored: &TantivyDocument, required: &[(Place, Vec<String>)]) -> bool {
-        let terms = |field| self.terms.of(&text_of(stored, field));
-        required.iter().all(|(place, words)| {
-            self.fields_of(*place).iter().any(|field| {
-                terms(*field).windows(words.len()).any(|run| run.iter().map(|t| &t.term).eq(words.iter()))
-            })
-        })
-    }
-
-    fn fields_of(&self, place: Place) -> Vec<Field> {
-        match place {
-            Place::Anywhere => vec![self.fields.text, self.fields.title, self.fields.section],
-            Place::Title => vec![self.fields.title],
-            Place::Heading => vec![self.fields.section],
-        }
-    }
-
-    fn query<'a>(&self, weights: impl Iterator<Item = (&'a str, f32)>) -> BooleanQuery {
-        self.query_with(weights, &[])
-    }
-
-    fn query_with<'a>(
-        &self,
-        weights: impl Iterator<Item = (&'a str, f32)>,
-        required: &[(Place, Vec<String>)],
-    ) -> BooleanQuery {
-        let mut clauses: Vec<(Occur, Box<dyn Query>)> = weights
-            .map(|(term, weight)| {
-                let fields = vec![
-                    self.clause(self.fields.text, term, weight),
-                    self.clause(self.fields.title, term, weight * TITLE_BOOST),
-                    self.clause(self.fields.section, term, weight * SECTION_BOOST),
-                ];
-                let best: Box<dyn Query> = Box::new(DisjunctionMaxQuery::with_tie_breaker(fields, TIE));
-                (Occur::Should, best)
-            })
-            .collect();
-        for (place, words) in required {
-            for word in words {
-                let fields = self.fields_of(*place).into_iter().map(|field| self.clause(field, word, 1.0));
-                // What a word is worth is said above.
-                let any = Box::new(DisjunctionMaxQuery::new(fields.collect()));
-                clauses.push((Occur::Must, Box::new(BoostQuery::new(any, 0.0))));
-            }
-        }
-        BooleanQuery::new(clauses)
-    }
-
-    fn clause(&self, field: Field, term: &str, boost: f32) -> Box<dyn Query> {
-        let query = TermQuery::new(Term::from_field_text(field, term), IndexRecordOption::WithFreqs);
-        Box::new(BoostQuery::new(Box::new(query), boost))
-    }
-
     fn hit(&self, stored: &TantivyDocument, score: f32, asked: &HashSet<String>) -> Hit {
         let text_of = |field| text_of(stored, field);
         let number_of = |field| number_of(stored, field);
@@ -441,7 +356,7 @@ impl Index {
     }
 }
 
-fn text_of(stored: &TantivyDocument, field: Field) -> String {
+pub(super) fn text_of(stored: &TantivyDocument, field: Field) -> String {
     stored.get_first(field).and_then(|v| v.as_str()).unwrap_or_default().to_owned()
 }
 
@@ -460,12 +375,16 @@ impl std::fmt::Debug for Index {
 mod tests {
     use super::super::build::open_or_build;
     use super::*;
-    use crate::corpus::Catalog;
+    use crate::corpus::{Catalog, PassageLength};
     use crate::job::{Cancel, SILENT};
     use proptest::prelude::*;
     use std::fs;
 
     fn index_of(documents: &[(&str, &str)]) -> (tempfile::TempDir, Index) {
+        index_cut(documents, PassageLength::default())
+    }
+
+    fn index_cut(documents: &[(&str, &str)], length: PassageLength) -> (tempfile::TempDir, Index) {
         let dir = tempfile::tempdir().expect("a folder");
         let corpus = dir.path().join("corpora/c");
         fs::create_dir_all(corpus.join("documents")).expect("made");
@@ -476,8 +395,8 @@ mod tests {
         }
         let catalog = Catalog::discover(Some(&dir.path().join("corpora")));
         let entry = catalog.find("c").expect("there");
-        let index =
-            open_or_build(&entry, &dir.path().join("indices"), Settings::default(), SILENT, &Cancel::new());
+        let settings = Settings { length, ..Settings::default() };
+        let index = open_or_build(&entry, &dir.path().join("indices"), settings, SILENT, &Cancel::new());
         (dir, index.expect("built"))
     }
 
@@ -498,6 +417,33 @@ mod tests {
         let (_dir, index) = index_of(&[("c", "Same words."), ("a", "Same words."), ("b", "Same words.")]);
         let hits = index.search("same words", 2).expect("searched");
         assert_eq!(hits.iter().map(|h| h.document.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+    }
+
+    #[test]
+    fn of_overlapping_passages_no_sentence_is_shown_twice_and_each_place_shows_a_match() {
+        let sentence = |n: usize| format!("The stone of road {n} is grey.");
+        let text: Vec<String> = (0..40).map(sentence).collect();
+        let other = "A stone lies here.";
+        let documents = [("a", text.join(" ")), ("b", other.to_owned())];
+        let documents: Vec<_> = documents.iter().map(|(id, text)| (*id, text.as_str())).collect();
+        let (_dir, index) = index_cut(&documents, PassageLength { most_words: 35, overlap_words: 14 });
+        for k in [1, 2, 5, 14] {
+            let hits = index.search("grey stone", k).expect("searched");
+            assert_eq!(hits.len(), k.min(14), "the count is filled");
+            let shown = hits.iter().map(|h| h.text.as_str()).collect::<Vec<_>>().join(" ");
+            assert!((0..40).all(|n| shown.matches(&sentence(n)).count() <= 1), "{shown}");
+            for hit in &hits {
+                assert_eq!(hit.rank, 1 + hits.iter().position(|h| h == hit).expect("itself"));
+                assert!(
+                    !hit.matches.is_empty()
+                        && (hit.document == "b" || text.join(" ")[hit.range.0..hit.range.1] == hit.text)
+                );
+            }
+        }
+        // One sentence that two passages have: it is shown once, and the next best takes the place.
+        let hits = index.search("road 4", 2).expect("searched");
+        assert_eq!(hits.iter().filter(|h| h.text.contains(&sentence(4))).count(), 1);
+        assert_eq!(hits.len(), 2);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::toml_file;
 use crate::config::{Layer, SamplingSettings};
-use crate::corpus::Split;
+use crate::corpus::{Split, is_zero};
 use crate::fault::{Fault, Result};
 use crate::retrieve::Ranking;
 use jiff::Timestamp;
@@ -42,6 +42,9 @@ pub struct Plan {
     pub k: usize,
     /// Words a passage has at most.
     pub passage_words: usize,
+    /// Words of them, at most, that are of the passage before.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub passage_overlap: usize,
     /// How passages are ranked.
     #[serde(default, skip_serializing_if = "Ranking::is_plain")]
     pub ranking: Ranking,
@@ -126,6 +129,7 @@ repeat = {repeat}             # the share of items that come back later, with th
 
 k = {k}                   # passages a question gets
 passage_words = {words}     # words a passage has at most
+passage_overlap = {overlapping}     # of these, at most so many of the passage before (whole sentences); up to half of them
 ranking = {ranking}       # plain (BM25), proximity, feedback, fielded, dense
 highlight = {highlight}          # layers shown at the start: question, support-a, support-b; they can sway a judge
 
@@ -152,6 +156,7 @@ seed = {draw}
             repeat = float(self.repeat),
             k = self.k,
             words = self.passage_words,
+            overlapping = self.passage_overlap,
             ranking = quoted(self.ranking.name()),
             highlight = list(&self.highlight.iter().map(word).collect::<Vec<_>>()),
             temperature = float(s.temperature),
@@ -212,6 +217,10 @@ seed = {draw}
         if !(20..=500).contains(&self.passage_words) {
             return refuse("passage_words", self.passage_words.to_string(), "20 to 500");
         }
+        if self.passage_overlap > self.passage_words / 2 {
+            let half = format!("0 to {}, half of passage_words", self.passage_words / 2);
+            return refuse("passage_overlap", self.passage_overlap.to_string(), &half);
+        }
         Ok(())
     }
 }
@@ -252,6 +261,7 @@ mod tests {
         plan.against = vec!["path/to a model".into(), "other".into()];
         plan.overlap = 1.0;
         plan.ranking = Ranking::Feedback;
+        plan.passage_overlap = 30;
         plan.highlight = vec![Layer::SupportA, Layer::Question];
         plan.examples = [("path/to a \"model\".é".into(), 500), ("other".into(), 1_000)].into();
         assert_eq!(Plan::parse(&plan.text(), "study.toml").expect("sound"), plan);
@@ -270,6 +280,7 @@ mod tests {
         assert!(told("[\"ada\"]", "[\"ada\", \"Ada\"]").contains("different names"));
         assert!(told("overlap = ", "overlap = 1").contains("a share from 0 to 1"));
         assert!(told("against = [\"", "against = [\"plain\", \"").contains("other than the baseline"));
+        assert!(told("passage_overlap = ", "passage_overlap = 99").contains("half of passage_words"));
         assert!(told("questions = ", "questions = -").starts_with("s/study.toml:"));
         assert!(told("repeat = ", "repaet = ").contains("repaet"));
     }

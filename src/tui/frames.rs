@@ -10,7 +10,7 @@ use crate::fault::Fault;
 use crate::generate::{Kind, Registry, Sampling};
 use crate::job::Progress;
 use crate::prompt::messages;
-use crate::retrieve::{self, Hit};
+use crate::retrieve::{self, Hit, SoFar};
 use crate::study::Draft;
 use jiff::Timestamp;
 use ratatui::buffer::Buffer;
@@ -139,7 +139,7 @@ pub(super) fn asked() -> App {
     ready(&mut app);
     press(&mut app, QUESTION);
     press(&mut app, "\n");
-    app.update(Message::Trial(Event::Retrieved(hits())));
+    app.update(Message::Trial(Event::Retrieved(hits(), None)));
     app.update(Message::Trial(Event::Packed(2)));
     app
 }
@@ -208,8 +208,51 @@ pub(super) fn snapshot(name: &str, app: &mut App) {
 #[test]
 fn the_first_run_shows_the_corpus_being_indexed() {
     let mut app = app();
-    app.update(Message::Indexing(Progress { doing: "indexing Biomedicine".into(), done: 21, total: 60 }));
+    app.update(Message::Indexing(Progress { doing: "indexing Biomedicine".into(), done: 35, total: 100 }));
     snapshot("first_run", &mut app);
+}
+
+const PART: SoFar = SoFar { documents: 1_200, of: 5_997 };
+
+#[test]
+fn a_question_is_asked_of_what_is_indexed_so_far_and_what_it_found_stays() {
+    let mut app = app();
+    press(&mut app, QUESTION);
+    press(&mut app, "\n");
+    assert!(app.waiting.is_some());
+    let effects = app.update(Message::Grown("biomedicine".into(), PART));
+    assert!(effects.iter().any(|e| matches!(e, super::app::Effect::Ask(_))), "it waits no longer");
+    app.update(Message::Indexing(Progress { doing: "indexing Biomedicine".into(), done: 30, total: 100 }));
+    app.update(Message::Trial(Event::Retrieved(hits(), Some(PART))));
+    app.update(Message::Trial(Event::Packed(2)));
+    app.update(Message::Trial(Event::Text(Side::A, "The base of the big toe".into(), 6)));
+    snapshot("growing", &mut app);
+    app.update(Message::Grown("biomedicine".into(), SoFar { documents: 3_000, ..PART }));
+    let effects = app.update(Message::Indexed("biomedicine".into(), Ok(216_363)));
+    assert!(
+        !effects.iter().any(|e| matches!(e, super::app::Effect::Ask(_))),
+        "nothing is asked again by itself"
+    );
+    let mut of_part = trial([answer(Side::A, SAID_A, Finish::Stop), answer(Side::B, SAID_B, Finish::Stop)]);
+    of_part.rerun.retrieval.part = Some(PART);
+    app.update(Message::TrialEnded(Ok(Some(Box::new(of_part)))));
+    snapshot("grown", &mut app);
+}
+
+#[test]
+fn before_the_first_question_the_lab_says_how_much_can_be_asked() {
+    let mut app = app();
+    app.update(Message::Grown("biomedicine".into(), PART));
+    app.update(Message::Grown("another".into(), SoFar { documents: 1, of: 2 }));
+    press(&mut app, "\u{1b}");
+    let effects = app.update(Message::Key(KeyCode::Char('w').into()));
+    assert!(
+        effects.is_empty() && app.settings.retrieval.ranking.is_plain(),
+        "what has grown is not thrown away"
+    );
+    press(&mut app, "\n");
+    let text = printed(&frame(&mut app, Theme::new(true), 80, 24));
+    assert!(text.contains("questions are asked of 1,200 of 5,997 documents"), "{text}");
 }
 
 #[test]
@@ -299,6 +342,65 @@ fn the_ranking_that_is_chosen_opens_the_index_anew_and_stands_in_the_head() {
     assert_eq!(chosen, ["proximity", "feedback", "fielded", "plain"], "dense only where an encoder is set");
 }
 
+fn remarks(n: usize) -> Vec<Fault> {
+    let about = [
+        ("tiny-tuned, which was fine-tuned from tiny and not from reader", "Compare it with tiny."),
+        (
+            "architectures llama and qwen2",
+            "What differs is the model, not the fine-tuning; say so where you show it.",
+        ),
+        (
+            "two tokenizers",
+            "Tokens and speeds cannot be compared; passages are packed for the one that takes more.",
+        ),
+        (
+            "two chat templates",
+            "The same messages become different prompts; put one template beside both if they were trained with it.",
+        ),
+        ("weights in F32 and Q8_0", "Quantising changes answers too; take both in one form."),
+    ];
+    let fault = |(found, next): (&str, &str)| Fault::new("reader,tiny-tuned", found).next(next);
+    about.into_iter().take(n).map(fault).collect()
+}
+
+#[test]
+fn what_else_differs_is_told_before_two_models_are_chosen_and_after() {
+    let mut app = app();
+    ready(&mut app);
+    let mut other = app.models[1].clone();
+    other.name = "tiny-tuned".into();
+    other.kind = Kind::Adapter { base: "tiny".into() };
+    app.models.push(other);
+    press(&mut app, "\u{1b}m");
+    let mut looked = Vec::new();
+    for code in [KeyCode::Enter, KeyCode::Down, KeyCode::Up, KeyCode::Down] {
+        for effect in app.update(Message::Key(code.into())) {
+            if let super::app::Effect::Remark(pair) = effect {
+                looked.push([pair.baseline.name, pair.tuned.name]);
+            }
+        }
+    }
+    // The pair that was there was looked at when the lab was opened, and nothing is looked at twice.
+    assert_eq!(looked, [["reader", "tiny-tuned"]]);
+    app.update(Message::Remarked(looked.remove(0), remarks(5)));
+    assert!(app.notice.is_none(), "it is not chosen yet");
+    snapshot("pair_before", &mut app);
+    press(&mut app, "\n");
+    snapshot("pair_chosen", &mut app);
+    press(&mut app, "m");
+    let buffer = frame(&mut app, Theme::new(true), 80, 24);
+    assert!(printed(&buffer).contains("What else tells tiny-tuned from reader"));
+}
+
+#[test]
+fn a_pair_that_belongs_together_has_nothing_to_know() {
+    let mut app = app();
+    ready(&mut app);
+    let before = printed(&frame(&mut app, Theme::new(true), 80, 24));
+    app.update(Message::Remarked(["reader".into(), "reader-biomedicine-1000".into()], Vec::new()));
+    assert_eq!(printed(&frame(&mut app, Theme::new(true), 80, 24)), before);
+}
+
 #[test]
 fn a_model_that_cannot_be_loaded_leaves_the_other_its_answer() {
     let mut app = asked();
@@ -365,7 +467,7 @@ fn no_control_character_reaches_a_frame_and_no_size_breaks_it() {
     hit[0].text = hostile.repeat(40);
     hit[0].matches = vec![];
     hit[0].title = hostile.into();
-    app.update(Message::Trial(Event::Retrieved(hit)));
+    app.update(Message::Trial(Event::Retrieved(hit, None)));
     app.update(Message::Trial(Event::Text(Side::A, hostile.repeat(30), 9)));
     app.update(Message::Trial(Event::Text(Side::B, "x".repeat(1 << 20), 9)));
     for (columns, rows) in [(1, 1), (10, 3), (40, 12), (41, 13), (79, 23), (80, 24), (300, 100)] {

@@ -209,6 +209,10 @@ impl Runtime {
             let done = match effect {
                 Effect::Index(entry, ranking) => self.open_index(*entry, ranking),
                 Effect::Warm(pair) => self.warm(*pair),
+                Effect::Remark(pair) => self.in_background("pair", move |lab| {
+                    let remarks = lab.remarks(&pair);
+                    Message::Remarked([pair.baseline.name, pair.tuned.name], remarks)
+                }),
                 Effect::Ask(ask) => {
                     let asking = lab::sampling(&self.lab.settings.sampling).map(|sampling| Asking {
                         question: ask.question,
@@ -307,14 +311,27 @@ impl Runtime {
             let report = |progress: Progress| {
                 let _ = sender.send(Message::Indexing(progress));
             };
-            let result = match lab.index_ranked(&entry, ranking, &report, &cancel) {
+            let place = |index: Index| {
+                let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
+                // Another one may be on its way by now.
+                let wanted = !cancel.is_cancelled();
+                if wanted {
+                    *slot = Some(Arc::new(index));
+                }
+                wanted
+            };
+            let watch = |index: Index| {
+                let part = index.settings().part;
+                if let Some(part) = part.filter(|_| place(index)) {
+                    let _ = sender.send(Message::Grown(entry.manifest.id.clone(), part));
+                }
+            };
+            let result = match lab.index_watched(&entry, ranking, &watch, &report, &cancel) {
                 Ok(index) => {
                     let passages = index.passages();
-                    // Another one is on its way by now.
-                    if cancel.is_cancelled() {
+                    if !place(index) {
                         return;
                     }
-                    *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(index));
                     Ok(passages)
                 }
                 Err(Error::Cancelled) => return,

@@ -9,6 +9,7 @@ use crate::fault::Fault;
 use crate::generate::Kind;
 use crate::job::Progress;
 use crate::lab::{Failed, Generated, Generating, Planning};
+use crate::retrieve::Ranking;
 use crate::study::{Plan, Rubric, Study};
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use std::path::PathBuf;
@@ -158,11 +159,29 @@ fn the_form_is_filled_in_so_that_enter_makes_a_study() {
             overlap: 0.3,
             repeat: 0.1,
             seed: 7,
-            ranking: None,
+            k: Some(3),
+            ranking: Some(Ranking::Plain),
         }
     );
     assert!(text(&mut app).contains("making the folder"));
     assert!(planned(&key(&mut app, KeyCode::Char('x'))).is_none());
+}
+
+#[test]
+fn a_study_takes_the_passages_that_the_lab_shows_and_says_so() {
+    let mut app = lab();
+    press(&mut app, "\u{1b}w+");
+    ready(&mut app);
+    let mut app = opened(app);
+    assert!(text(&mut app).contains("Each question gets 4 passages, ranked proximity: as in the lab"));
+    let (_, planning) = planned(&key(&mut app, KeyCode::Enter)).expect("made");
+    assert_eq!((planning.k, planning.ranking), (Some(4), Some(Ranking::Proximity)));
+    // A form that was left is opened again as the lab stands then.
+    let mut app = opened(lab());
+    press(&mut app, "\u{1b}-ww");
+    let mut app = opened(app);
+    let (_, planning) = planned(&key(&mut app, KeyCode::Enter)).expect("made");
+    assert_eq!((planning.k, planning.ranking), (Some(2), Some(Ranking::Feedback)));
 }
 
 #[test]

@@ -72,7 +72,11 @@ fn what_cannot_be_changed_is_refused_and_stays() {
     assert!(said.contains("Remove the corpus"), "{said}");
     let squad = request(&[fixture("squad")]);
     let said = import::put(&corpus, &squad, SILENT, &Cancel::new()).expect_err("questions").to_string();
-    assert!(said.contains("documents alone"), "{said}");
+    assert!(said.contains("documents alone") && said.contains("so that none gives away another"), "{said}");
+    // What to type instead names all paths that the corpus was made of, and the new ones.
+    let (old, new) = (fixture("wikipedia"), &squad.paths[0]);
+    let add = format!("juxta corpus add {} {} --id in-2", old.display(), new.display());
+    assert!(said.contains(&add), "{said}");
     let now = Catalog::discover(Some(added.dir.path())).find("in").expect("found").read().expect("read");
     assert_eq!(now.digest, before);
     assert_eq!(fs::read_dir(added.dir.path()).expect("listed").count(), 1, "something was left behind");
@@ -153,10 +157,15 @@ fn what_is_indexed_so_far_can_be_searched() {
     let added = add_asked(&request(&[source.path().into()]));
     let entry = Catalog::discover(Some(added.dir.path())).find("in").expect("found");
     let indices = tempfile::tempdir().expect("a folder");
-    let parts = RefCell::new(Vec::new());
+    let (parts, kept) = (RefCell::new(Vec::new()), RefCell::new(Vec::new()));
     let watch = |part: Index| {
-        assert!(!part.search("thing 5", 3).expect("searched").is_empty());
+        let hits = part.search("thing 5", 3).expect("searched");
+        assert!(!hits.is_empty());
+        let told = part.settings().part.expect("a part");
+        // A document is a passage here.
+        assert_eq!((told.documents, told.of), (part.passages(), 120_000));
         parts.borrow_mut().push(part.passages());
+        kept.borrow_mut().push((part, hits));
     };
     let whole =
         retrieve::open_or_watch(&entry, indices.path(), Settings::default(), &watch, SILENT, &Cancel::new())
@@ -164,4 +173,9 @@ fn what_is_indexed_so_far_can_be_searched() {
     let parts = parts.into_inner();
     assert!(parts.iter().all(|n| *n > 0 && *n <= whole.passages()), "{parts:?}");
     assert!(parts.is_sorted() && !parts.is_empty());
+    assert_eq!(whole.settings().part, None);
+    // A question that was asked of a part is answered to its end, although the index has moved and its files are gone.
+    for (part, hits) in kept.into_inner() {
+        assert_eq!(part.search("thing 5", 3).expect("searched"), hits);
+    }
 }

@@ -1,21 +1,25 @@
 #!/usr/bin/env python3
 """nDCG@10 of plain BM25 beside that of bm25s (pip install bm25s numpy), from the same terms.
 
-    juxta corpus terms ID > terms.jsonl
-    juxta corpus eval ID --trec DIR          writes DIR/run.txt and DIR/qrels.txt
-    bm25.py terms.jsonl DIR
+    bm25.py [--juxta PROGRAM] [--data-dir DIR] ID…      for instance cranfield cisi beir-dbpedia, after `juxta corpus add`
 
-Two references, both by bm25s's Lucene variant with k1 = 1.2 and b = 0.75, documents by their best passage:
+For each corpus `juxta corpus terms` says what is indexed and asked, and `juxta corpus eval --ranking plain --trec` what juxta
+ranks. Two references rank the same terms, both by bm25s's Lucene variant with k1 = 1.2 and b = 0.75, documents by their
+best passage:
 
-    one field     title, heading and text of a passage as one text: what a plain Lucene index would do
     same fields   a BM25 for text, title and heading each; for every word the highest of them (1, 1.5, 1) and a tenth of
-                  the others: what juxta does, to hold its scoring
+                  the others: the same analysis and the same fields, so that only the scoring is another's. It ends with 1
+                  if juxta's nDCG@10 is more than 0.01 from this one.
+    one field     title, heading and text of a passage as one text: what a plain Lucene index would do
 """
 
+import argparse
 import json
 import math
 import pathlib
+import subprocess
 import sys
+import tempfile
 from collections import defaultdict
 
 import bm25s
@@ -53,9 +57,9 @@ def ranked(found):
     return [d for d, _ in sorted(found.items(), key=lambda f: (f[1], f[0]), reverse=True)]
 
 
-def main():
-    lines = [json.loads(line) for line in open(sys.argv[1])]
-    folder = pathlib.Path(sys.argv[2])
+def compared(terms, folder):
+    """Questions, nDCG@10 of juxta and of both references, and how far scores are apart from those of the same fields."""
+    lines = [json.loads(line) for line in terms.splitlines()]
     passages = [line for line in lines if "passage" in line]
     questions = {line["question"]: line["terms"] for line in lines if "question" in line}
     names = [p["passage"] for p in passages]
@@ -93,8 +97,33 @@ def main():
                 apart += [abs(best.get(d, 0.0) - s) / s for d, s in run[question].items()]
         totals["juxta"] += ndcg(ranked(run[question]), judged)
     n = len(grades)
-    print(f"{n} questions, nDCG@10:", ", ".join(f"{of} {total / n:.4f}" for of, total in sorted(totals.items())))
-    print(f"scores apart from those of the same fields: median {numpy.median(apart):.4f} of the score, most {max(apart):.4f}")
+    return n, {of: total / n for of, total in totals.items()}, (numpy.median(apart), max(apart))
+
+
+def main():
+    asked = argparse.ArgumentParser()
+    asked.add_argument("--juxta", default="juxta")
+    asked.add_argument("--data-dir")
+    asked.add_argument("ids", nargs="+", metavar="ID")
+    asked = asked.parse_args()
+    command = [asked.juxta] + (["--data-dir", asked.data_dir] if asked.data_dir else []) + ["corpus"]
+    print(f"{'nDCG@10':<20}{'n':>5}{'juxta':>9}{'same fields':>14}{'apart':>9}{'one field':>12}{'apart':>9}   scores apart: median, most")
+    far = []
+    for corpus in asked.ids:
+        with tempfile.TemporaryDirectory() as folder:
+            terms = subprocess.run(command + ["terms", corpus], check=True, stdout=subprocess.PIPE, text=True).stdout
+            ranked = ["eval", corpus, "--ranking", "plain", "--trec", folder, "--json"]
+            subprocess.run(command + ranked, check=True, stdout=subprocess.DEVNULL)
+            n, of, (median, most) = compared(terms, pathlib.Path(folder))
+        own, same, one = of["juxta"], of["same fields"], of["one field"]
+        print(
+            f"{corpus:<20}{n:>5}{own:>9.4f}{same:>14.4f}{own - same:>+9.4f}{one:>12.4f}{own - one:>+9.4f}"
+            f"   {median:.4f}, {most:.4f} of the score"
+        )
+        far += [corpus] if abs(own - same) > 0.01 else []
+    if far:
+        sys.exit(f"more than 0.01 from the same analysis and fields: {', '.join(far)}")
+    print("Each within 0.01 of Lucene's BM25 with the same analysis and the same fields.")
 
 
 if __name__ == "__main__":

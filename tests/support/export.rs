@@ -45,6 +45,7 @@ impl Fixture {
             repeat: 0.25,
             k: 2,
             passage_words: 120,
+            passage_overlap: 0,
             ranking: juxta::retrieve::Ranking::Plain,
             sampling: Settings::defaults().expect("sound").sampling,
             examples: [("tuned-200".into(), 200)].into(),

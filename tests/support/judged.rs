@@ -66,6 +66,7 @@ impl Made<'_> {
             repeat: 0.2,
             k: 2,
             passage_words: 120,
+            passage_overlap: 0,
             ranking: juxta::retrieve::Ranking::Plain,
             sampling: settings.sampling,
             examples: [].into(),

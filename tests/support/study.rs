@@ -121,6 +121,7 @@ pub fn plan(annotators: &[&str]) -> Plan {
         repeat: 0.34,
         k: 2,
         passage_words: 120,
+        passage_overlap: 0,
         ranking: juxta::retrieve::Ranking::Plain,
         sampling: Settings::defaults().expect("sound").sampling,
         examples: [].into(),

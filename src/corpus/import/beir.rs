@@ -3,9 +3,9 @@
 
 use super::found::Wrong;
 use super::json::{self, text};
-use super::natural::each_line;
+use super::lines::{each_object, each_text};
 use super::sink::{New, Sink};
-use super::source::{Line, Lines, Source};
+use super::source::Source;
 use super::{Reader, split};
 use crate::fault::{Fault, Result};
 
@@ -25,7 +25,7 @@ fn is_queries(file: &Source) -> bool {
 impl Reader for Beir {
     fn read(&self, files: &[Source], sink: &mut Sink<'_>) -> Result<()> {
         for file in files.iter().filter(|f| !is_qrels(f) && !is_queries(f)) {
-            each_line(file, sink, &mut |sink, value, place| {
+            each_object(file, sink, &mut |sink, value, place| {
                 let id = json::id(&value, "_id").or_else(|| json::id(&value, "id")).unwrap_or_default();
                 let title = text(&value, "title").unwrap_or_default().trim();
                 let body = text(&value, "text").unwrap_or_default();
@@ -37,7 +37,7 @@ impl Reader for Beir {
             })?;
         }
         for file in files.iter().filter(|f| !is_qrels(f) && is_queries(f)) {
-            each_line(file, sink, &mut |sink, value, place| {
+            each_object(file, sink, &mut |sink, value, place| {
                 let id = json::id(&value, "_id").or_else(|| json::id(&value, "id")).unwrap_or_default();
                 sink.query(&id, text(&value, "text").unwrap_or_default(), None, place);
                 Ok(())
@@ -52,32 +52,21 @@ impl Reader for Beir {
 
 fn judgments(file: &Source, sink: &mut Sink<'_>) -> Result<()> {
     let named = split::named(&file.name);
-    let meter = sink.meter.clone();
-    let mut lines = Lines::of(file, &meter)?;
-    while let Some((number, line)) = lines.next()? {
-        let place = file.line(number);
-        let line = match line {
-            Line::Text(line) if line.trim().is_empty() => continue,
-            Line::Text(line) => line,
-            Line::Wrong(fault) => {
-                sink.wrong(Wrong::Unreadable, || fault);
-                continue;
-            }
-        };
+    each_text(file, sink, &mut |sink, number, line| {
         match columns(line) {
             Some((question, document, grade)) => sink.judge(question, document, grade, named),
-            None if number == 1 => {}
+            None if number == 1 || line.trim().is_empty() => {}
             None => {
                 let found = format!("{:?}", super::text::cut(line));
                 sink.wrong(Wrong::Unreadable, || {
-                    Fault::new(place, found)
+                    Fault::new(file.line(number), found)
                         .expected("question, document and a whole number as grade, divided by tabs")
                         .next("The line is left out.")
                 });
             }
         }
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 /// Question, document and grade: of three columns, or of four, where the second is an iteration that nobody uses, or

@@ -2,12 +2,13 @@
 //! anew beside, of links to the files that stay as they are, so that a change costs what it changes, and swapped in.
 
 use super::sink::json_lines;
-use super::{RECORD, Request, beside, gather, place};
+use super::{RECORD, Request, beside, gather, place, record};
 use crate::corpus::documents::{self, each_raw, is_file, is_lines};
 use crate::corpus::{Judged, Question, manifest, read};
 use crate::fault::{Fault, Result};
 use crate::folder::{Folder, replace};
 use crate::job::{Cancel, Report};
+use crate::text::quoted;
 use serde::Serialize;
 use std::collections::HashSet;
 use std::path::Path;
@@ -34,10 +35,8 @@ pub fn put(corpus: &Path, asked: &Request, report: Report<'_>, cancel: &Cancel) 
     let fresh = beside(corpora)?;
     let (settled, _) = gather(asked, Some(fresh.path()), next_number(corpus)?, report, cancel)?;
     if !settled.questions.is_empty() || !settled.queries.is_empty() {
-        return Err(Fault::new(corpus.display(), "questions among what is to be put in")
-            .expected("documents alone")
-            .next("Remove the corpus, and add it again with all its paths at once.")
-            .into());
+        let questions = settled.questions.len() + settled.queries.len();
+        return Err(at_once(corpus, asked, questions).into());
     }
     let mut ids = HashSet::new();
     let folder = Folder::Disk(fresh.path().to_owned());
@@ -59,6 +58,25 @@ pub fn put(corpus: &Path, asked: &Request, report: Report<'_>, cancel: &Cancel) 
     let questions = without_questions(clone.path(), &ids, true)?;
     place(clone, corpus)?;
     Ok(Edited { added: ids.len() - replaced, replaced, removed: 0, questions })
+}
+
+/// Why questions are not put in, and what to do instead. They are divided into train, dev and test by all of them together:
+/// one that came later could be drawn apart from its document's others, or be given away by one that was trained on.
+fn at_once(corpus: &Path, asked: &Request, questions: usize) -> Fault {
+    let fault = Fault::new(corpus.display(), format!("{questions} questions in what is to be put in")).expected(
+        "documents alone: questions are divided into train, dev and test by all of them together, so that none gives \
+         away another",
+    );
+    let Ok(record) = record(corpus) else {
+        return fault
+            .next("Write them into its questions.jsonl; `juxta corpus check` says whether they are sound.");
+    };
+    let paths = record.request.paths.iter().chain(&asked.paths).map(|p| quoted(&p.display().to_string()));
+    let (paths, id) = (paths.collect::<Vec<_>>().join(" "), &record.imported.id);
+    fault.next(format!(
+        "Add all of it at once, under another id: `juxta corpus add {paths} --id {id}-2`. Then `juxta corpus remove {id}` \
+         takes the old one away."
+    ))
 }
 
 /// Takes documents out of a corpus, with the questions that rest on them.

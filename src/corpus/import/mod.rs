@@ -8,9 +8,11 @@ mod beir;
 mod docx;
 mod edit;
 mod folder;
+mod format;
 mod found;
 mod html;
 mod json;
+mod lines;
 mod medical;
 mod medquad;
 mod natural;
@@ -28,6 +30,7 @@ mod text;
 mod wikipedia;
 
 pub use edit::{Edited, put, remove_corpus, remove_documents};
+pub use format::Format;
 pub use found::{Tally, Wrong};
 pub use table::Mapping;
 
@@ -46,68 +49,6 @@ use std::path::{Path, PathBuf};
 
 /// What is known of how a corpus was made, beside it in its folder.
 pub const RECORD: &str = "import.json";
-
-/// A format of other people.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[allow(missing_docs)]
-pub enum Format {
-    Documents,
-    Table,
-    BioAsq,
-    NaturalQuestions,
-    NqOpen,
-    Qasper,
-    PubMedQa,
-    MedQuad,
-    Squad,
-    TatQa,
-    Beir,
-    Smart,
-    Wikipedia,
-}
-
-impl Format {
-    /// Every format with the name it has on the command line.
-    pub const ALL: [(&'static str, Self); 13] = [
-        ("documents", Self::Documents),
-        ("table", Self::Table),
-        ("bioasq", Self::BioAsq),
-        ("natural-questions", Self::NaturalQuestions),
-        ("nq-open", Self::NqOpen),
-        ("qasper", Self::Qasper),
-        ("pubmedqa", Self::PubMedQa),
-        ("medquad", Self::MedQuad),
-        ("squad", Self::Squad),
-        ("tat-qa", Self::TatQa),
-        ("beir", Self::Beir),
-        ("smart", Self::Smart),
-        ("wikipedia", Self::Wikipedia),
-    ];
-
-    /// Its name on the command line.
-    pub fn name(self) -> &'static str {
-        Self::ALL.iter().find(|(_, f)| *f == self).map_or("documents", |(name, _)| name)
-    }
-
-    fn reader(self, asked: &Request) -> Box<dyn Reader> {
-        match self {
-            Self::Documents => Box::new(folder::Documents { program: asked.program.clone() }),
-            Self::Table => Box::new(table::Table(asked.mapping.clone())),
-            Self::BioAsq => Box::new(medical::BioAsq),
-            Self::NaturalQuestions => Box::new(natural::Simplified),
-            Self::NqOpen => Box::new(natural::Open),
-            Self::Qasper => Box::new(qasper::Qasper),
-            Self::PubMedQa => Box::new(medical::PubMedQa),
-            Self::MedQuad => Box::new(medquad::MedQuad),
-            Self::Squad => Box::new(squad::Squad),
-            Self::TatQa => Box::new(tatqa::TatQa),
-            Self::Beir => Box::new(beir::Beir),
-            Self::Smart => Box::new(smart::Smart),
-            Self::Wikipedia => Box::new(wikipedia::Wikipedia),
-        }
-    }
-}
 
 /// Reads the files of one format.
 trait Reader {

@@ -3,8 +3,9 @@
 
 use super::found::Wrong;
 use super::json::{self, list, text, texts};
+use super::lines::each_object;
 use super::sink::{Asked, New, Sink};
-use super::source::{Line, Lines, Source};
+use super::source::Source;
 use super::text::sentence_around;
 use super::{Reader, no_answer, split};
 use crate::corpus::document::Section;
@@ -22,7 +23,7 @@ impl Reader for Simplified {
     fn read(&self, files: &[Source], sink: &mut Sink<'_>) -> Result<()> {
         for file in files {
             let named = split::named(&file.name);
-            each_line(file, sink, &mut |sink, value, place| simplified(&value, named, place, sink))?;
+            each_object(file, sink, &mut |sink, value, place| simplified(&value, named, place, sink))?;
         }
         Ok(())
     }
@@ -33,7 +34,7 @@ impl Reader for Open {
         for file in files {
             let named = split::named(&file.name);
             let mut number = 0;
-            each_line(file, sink, &mut |sink, value, place| {
+            each_object(file, sink, &mut |sink, value, place| {
                 number += 1;
                 let answers = value.get("answer").map(texts).unwrap_or_default();
                 let asked = Asked {
@@ -51,33 +52,6 @@ impl Reader for Open {
         }
         Ok(())
     }
-}
-
-/// Hands on every line that is a JSON object; the others are counted.
-pub(super) fn each_line<'a>(
-    file: &Source,
-    sink: &mut Sink<'a>,
-    see: &mut dyn FnMut(&mut Sink<'a>, Value, &str) -> Result<()>,
-) -> Result<()> {
-    let meter = sink.meter.clone();
-    let mut lines = Lines::of(file, &meter)?;
-    while let Some((number, line)) = lines.next()? {
-        let place = file.line(number);
-        match line {
-            Line::Text(line) if line.trim().is_empty() => {}
-            Line::Text(line) => match serde_json::from_str::<Value>(line) {
-                Ok(value) if value.is_object() => see(sink, value, &place)?,
-                Ok(_) => sink.wrong(Wrong::Shape, || {
-                    Fault::new(place, "no JSON object").expected("one a line").next("The line is left out.")
-                }),
-                Err(e) => sink.wrong(Wrong::Unreadable, || {
-                    json::refused(&format!("{place}:{}", e.column()), &e).next("The other lines are read.")
-                }),
-            },
-            Line::Wrong(fault) => sink.wrong(Wrong::Unreadable, || fault),
-        }
-    }
-    Ok(())
 }
 
 fn simplified(value: &Value, named: Option<Split>, place: &str, sink: &mut Sink<'_>) -> Result<()> {

@@ -3,8 +3,9 @@
 
 use super::Reader;
 use super::found::Wrong;
+use super::lines::each_text;
 use super::sink::{New, Sink, one_line};
-use super::source::{Line, Lines, Source};
+use super::source::Source;
 use crate::fault::{Fault, Result};
 use std::collections::HashSet;
 
@@ -118,17 +119,8 @@ fn records<'a>(
     sink: &mut Sink<'a>,
     see: &mut dyn FnMut(&mut Sink<'a>, Record) -> Result<()>,
 ) -> Result<()> {
-    let meter = sink.meter.clone();
-    let mut lines = Lines::of(file, &meter)?;
     let (mut record, mut field): (Option<Record>, char) = (None, ' ');
-    while let Some((number, line)) = lines.next()? {
-        let line = match line {
-            Line::Text(line) => line,
-            Line::Wrong(fault) => {
-                sink.wrong(Wrong::Unreadable, || fault);
-                continue;
-            }
-        };
+    each_text(file, sink, &mut |sink, number, line| {
         if let Some(id) = line.strip_prefix(".I ") {
             if let Some(done) = record.take() {
                 see(sink, done)?;
@@ -138,12 +130,12 @@ fn records<'a>(
             let id = if plain.is_empty() { id } else { plain };
             record = Some(Record { id: id.to_owned(), place: file.line(number), ..Record::default() });
             field = ' ';
-            continue;
+            return Ok(());
         }
         let named = line.strip_prefix('.').map(str::trim_end).filter(|f| f.len() == 1 && f.is_ascii());
         if let Some(named) = named.and_then(|f| f.chars().next()).filter(char::is_ascii_uppercase) {
             field = named;
-            continue;
+            return Ok(());
         }
         let Some(record) = &mut record else {
             if !line.trim().is_empty() {
@@ -153,50 +145,44 @@ fn records<'a>(
                         .next("The line is left out.")
                 });
             }
-            continue;
+            return Ok(());
         };
         let into = match field {
             'T' => &mut record.title,
             'W' => &mut record.text,
-            _ => continue,
+            _ => return Ok(()),
         };
         if into.len() + line.len() <= super::sink::LONGEST_TEXT {
             into.push_str(line);
             into.push('\n');
         }
-    }
+        Ok(())
+    })?;
     record.map_or(Ok(()), |done| see(sink, done))
 }
 
 fn numbers(file: &Source, sink: &mut Sink<'_>, judgments: &mut Vec<(String, String, i32)>) -> Result<()> {
-    let meter = sink.meter.clone();
-    let mut lines = Lines::of(file, &meter)?;
-    while let Some((number, line)) = lines.next()? {
-        match line {
-            Line::Text(line) if line.trim().is_empty() => {}
-            Line::Text(line) => {
-                let columns: Vec<&str> = line.split_whitespace().collect();
-                match columns[..] {
-                    [question, document, code] | [question, document, code, _]
-                        if question.parse::<u64>().is_ok()
-                            && document.parse::<u64>().is_ok()
-                            && code.parse::<i32>().is_ok() =>
-                    {
-                        let plain = |id: &str| id.trim_start_matches('0').to_owned();
-                        judgments.push((plain(question), plain(document), code.parse().unwrap_or(0)));
-                    }
-                    _ => {
-                        let found = format!("{:?}", super::text::cut(line));
-                        sink.wrong(Wrong::Unreadable, || {
-                            Fault::new(file.line(number), found)
-                                .expected("numbers of question, document and relevance")
-                                .next("The line is left out.")
-                        });
-                    }
-                }
+    each_text(file, sink, &mut |sink, number, line| {
+        let columns: Vec<&str> = line.split_whitespace().collect();
+        match columns[..] {
+            [] => {}
+            [question, document, code] | [question, document, code, _]
+                if question.parse::<u64>().is_ok()
+                    && document.parse::<u64>().is_ok()
+                    && code.parse::<i32>().is_ok() =>
+            {
+                let plain = |id: &str| id.trim_start_matches('0').to_owned();
+                judgments.push((plain(question), plain(document), code.parse().unwrap_or(0)));
             }
-            Line::Wrong(fault) => sink.wrong(Wrong::Unreadable, || fault),
+            _ => {
+                let found = format!("{:?}", super::text::cut(line));
+                sink.wrong(Wrong::Unreadable, || {
+                    Fault::new(file.line(number), found)
+                        .expected("numbers of question, document and relevance")
+                        .next("The line is left out.")
+                });
+            }
         }
-    }
-    Ok(())
+        Ok(())
+    })
 }

@@ -4,8 +4,9 @@
 
 use super::found::Wrong;
 use super::json::{self, list, members, text, texts};
+use super::lines::each_object;
 use super::sink::{Asked, New, Sink};
-use super::source::{Line, Lines, Source};
+use super::source::Source;
 use super::text::{locate, sentence_around, title_of};
 use super::{Reader, no_answer, split};
 use crate::corpus::{Gold, Split};
@@ -28,7 +29,9 @@ impl Reader for Squad {
         for file in files.iter().filter(|f| !is_answers(f)) {
             let named = split::named(&file.name);
             if is_lines(file) {
-                lines(file, named, sink)?;
+                each_object(file, sink, &mut |sink, value, place| {
+                    flat(&value, value.get("answers"), place, named, sink)
+                })?;
                 continue;
             }
             let below = if is_flat(file) { "queries" } else { "data" };
@@ -79,23 +82,6 @@ fn is_lines(file: &Source) -> bool {
     let first = head.lines().next().unwrap_or_default();
     head.trim_start().starts_with('{')
         && serde_json::from_str::<Value>(first).is_ok_and(|v| v.get("context").is_some())
-}
-
-fn lines(file: &Source, named: Option<Split>, sink: &mut Sink<'_>) -> Result<()> {
-    let meter = sink.meter.clone();
-    let mut lines = Lines::of(file, &meter)?;
-    while let Some((number, line)) = lines.next()? {
-        let place = file.line(number);
-        match line {
-            Line::Text(line) if line.trim().is_empty() => {}
-            Line::Text(line) => match serde_json::from_str::<Value>(line) {
-                Ok(value) => flat(&value, value.get("answers"), &place, named, sink)?,
-                Err(e) => sink.wrong(Wrong::Unreadable, || json::refused(&place, &e)),
-            },
-            Line::Wrong(fault) => sink.wrong(Wrong::Unreadable, || fault),
-        }
-    }
-    Ok(())
 }
 
 /// An article is a document; its paragraphs stay paragraphs.

@@ -3,7 +3,7 @@
 
 use super::found::Wrong;
 use super::json::texts;
-use super::natural::each_line;
+use super::lines::each_object;
 use super::sink::{Asked, New, Sink};
 use super::source::Source;
 use super::squad::each;
@@ -99,7 +99,7 @@ impl Reader for Table {
             let head = file.head()?;
             match super::recognise::shape(&head) {
                 super::recognise::Shape::Lines => {
-                    each_line(file, sink, &mut |sink, value, place| see(sink, row_of(value), place))?
+                    each_object(file, sink, &mut |sink, value, place| see(sink, row_of(value), place))?
                 }
                 super::recognise::Shape::Json => each(file, sink, None, &mut |sink, key, value| {
                     see(sink, row_of(value), &format!("{}, [{key}]", file.place()))

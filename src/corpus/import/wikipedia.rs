@@ -3,8 +3,9 @@
 
 use super::Reader;
 use super::found::Wrong;
+use super::lines::each_text;
 use super::sink::{LONGEST_TEXT, New, Sink};
-use super::source::{Line, Lines, Source};
+use super::source::Source;
 use crate::fault::{Fault, Result};
 
 pub(super) struct Wikipedia;
@@ -28,17 +29,8 @@ impl Reader for Wikipedia {
 }
 
 fn pages(file: &Source, sink: &mut Sink<'_>) -> Result<()> {
-    let meter = sink.meter.clone();
-    let mut lines = Lines::of(file, &meter)?;
     let mut page: Option<Page> = None;
-    while let Some((number, line)) = lines.next()? {
-        let line = match line {
-            Line::Text(line) => line,
-            Line::Wrong(fault) => {
-                sink.wrong(Wrong::Unreadable, || fault);
-                continue;
-            }
-        };
+    each_text(file, sink, &mut |sink, number, line| {
         if line.starts_with("<doc ") {
             if let Some(open) = page.take() {
                 unclosed(&open, sink);
@@ -59,11 +51,11 @@ fn pages(file: &Source, sink: &mut Sink<'_>) -> Result<()> {
         } else if let Some(page) = &mut page {
             let text = line.trim();
             if text.is_empty() || (page.text.is_empty() && text == page.title) {
-                continue;
+                return Ok(());
             }
             if page.text.len() + text.len() + 2 > LONGEST_TEXT {
                 page.cut = true;
-                continue;
+                return Ok(());
             }
             if !page.text.is_empty() {
                 page.text.push_str("\n\n");
@@ -76,7 +68,8 @@ fn pages(file: &Source, sink: &mut Sink<'_>) -> Result<()> {
                     .next("The line is left out.")
             });
         }
-    }
+        Ok(())
+    })?;
     if let Some(open) = page {
         unclosed(&open, sink);
         end(open, sink)?;

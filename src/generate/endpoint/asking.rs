@@ -121,7 +121,6 @@ impl Asking<'_> {
         if !(200..300).contains(&reply.status) {
             return Err(self.refused(&mut reply, cancel));
         }
-        let mut hider = Hider::new(self.key);
         let mut kind = reply.header("content-type").unwrap_or_default().to_ascii_lowercase();
         let mut first = None;
         if !kind.contains("event-stream") && !kind.contains("json") {
@@ -139,15 +138,14 @@ impl Asking<'_> {
                 return Err(self.never(self.fault(found, "text/event-stream").next(CHECK_URL)));
             };
         }
+        let mut telling = Telling { said, hider: Hider::new(self.key), on };
         if kind.contains("event-stream") {
-            self.stream(&mut reply, first, said, &mut hider, cancel, on)?;
+            self.stream(&mut reply, first, &mut telling, cancel)?;
         } else {
-            self.whole(&mut reply, first, said, &mut hider, cancel, on)?;
+            self.whole(&mut reply, first, &mut telling, cancel)?;
         }
-        let rest = hider.rest();
-        if !rest.is_empty() {
-            tell(said, rest, on);
-        }
+        let rest = telling.hider.rest();
+        telling.tell(rest);
         Ok(())
     }
 
@@ -155,10 +153,8 @@ impl Asking<'_> {
         &self,
         reply: &mut Reply,
         first: Option<Vec<u8>>,
-        said: &mut Said,
-        hider: &mut Hider<'_>,
+        to: &mut Telling<'_, '_>,
         cancel: &Cancel,
-        on: &mut dyn FnMut(Step),
     ) -> Result<(), Wrong> {
         let (mut events, mut found) = (Events::default(), Vec::new());
         let (mut received, mut done) = (0, false);
@@ -166,11 +162,11 @@ impl Asking<'_> {
         while !done {
             let bytes = match next.take() {
                 Some(bytes) => Some(bytes),
-                None => match (reply.piece(self.until(said), cancel), said.finish) {
+                None => match (reply.piece(self.until(to.said), cancel), to.said.finish) {
                     (Ok(piece), _) => piece,
                     // All of the answer is there; only its figures are not.
                     (Err(Stop::Trouble(_)), Some(_)) => return Ok(()),
-                    (Err(stop), _) => return Err(self.stopped(stop, said)),
+                    (Err(stop), _) => return Err(self.stopped(stop, to.said)),
                 },
             };
             let Some(bytes) = bytes else { break };
@@ -180,21 +176,21 @@ impl Asking<'_> {
             }
             events.push(&bytes, &mut found).map_err(|broken| self.broken(broken))?;
             for event in found.drain(..) {
-                done = done || self.event(&event, said, hider, on)?;
+                done = done || self.event(&event, to)?;
             }
         }
         if !done && let Some(event) = events.rest().map_err(|broken| self.broken(broken))? {
             // Half an event is what a lost connection leaves.
             if event.data == DONE || chunk::read(&event.data).is_some() {
-                done = self.event(&event, said, hider, on)?;
+                done = self.event(&event, to)?;
             }
         }
-        if done && said.finish.is_none() {
-            said.finish = Some(Finish::Stop);
+        if done && to.said.finish.is_none() {
+            to.said.finish = Some(Finish::Stop);
         }
-        if said.finish.is_none() {
+        if to.said.finish.is_none() {
             let trouble = Trouble { what: What::Lost, said: "a stream that ends without an end".to_owned() };
-            return Err(self.stopped(Stop::Trouble(trouble), said));
+            return Err(self.stopped(Stop::Trouble(trouble), to.said));
         }
         Ok(())
     }
@@ -209,13 +205,7 @@ impl Asking<'_> {
     }
 
     /// Takes in an event; `true` for the last one.
-    fn event(
-        &self,
-        event: &Event,
-        said: &mut Said,
-        hider: &mut Hider<'_>,
-        on: &mut dyn FnMut(Step),
-    ) -> Result<bool, Wrong> {
+    fn event(&self, event: &Event, to: &mut Telling<'_, '_>) -> Result<bool, Wrong> {
         if event.data.trim() == DONE {
             return Ok(true);
         }
@@ -227,7 +217,7 @@ impl Asking<'_> {
             return Ok(false);
         }
         match chunk::read(&event.data) {
-            Some(Read::Chunk(chunk)) => self.chunk(chunk, said, hider, on)?,
+            Some(Read::Chunk(chunk)) => self.chunk(chunk, to)?,
             Some(Read::Error { said: told, code }) => return Err(self.told_error(&told, code)),
             None => {
                 let found = format!("an event that is no JSON: {}", self.shown(event.data.as_bytes()));
@@ -237,13 +227,8 @@ impl Asking<'_> {
         Ok(false)
     }
 
-    fn chunk(
-        &self,
-        chunk: Chunk,
-        said: &mut Said,
-        hider: &mut Hider<'_>,
-        on: &mut dyn FnMut(Step),
-    ) -> Result<(), Wrong> {
+    fn chunk(&self, chunk: Chunk, to: &mut Telling<'_, '_>) -> Result<(), Wrong> {
+        let Telling { said, hider, .. } = to;
         if chunk.thinking > 0 {
             said.thinking += chunk.thinking;
             said.last = Some(Instant::now());
@@ -258,10 +243,9 @@ impl Asking<'_> {
                 return Err(self.endless(&format!("an answer of more than {most} bytes")));
             }
             let shown = hider.push(&chunk.text);
-            if !shown.is_empty() {
-                tell(said, shown, on);
-            }
+            to.tell(shown);
         }
+        let said = &mut *to.said;
         let own = |text: String| self.shown(text.as_bytes());
         said.model = said.model.take().or(chunk.model.map(own));
         said.system_fingerprint = said.system_fingerprint.take().or(chunk.system_fingerprint.map(own));
@@ -291,24 +275,22 @@ impl Asking<'_> {
         &self,
         reply: &mut Reply,
         first: Option<Vec<u8>>,
-        said: &mut Said,
-        hider: &mut Hider<'_>,
+        to: &mut Telling<'_, '_>,
         cancel: &Cancel,
-        on: &mut dyn FnMut(Step),
     ) -> Result<(), Wrong> {
         let most = BESIDE + self.max_tokens.saturating_mul(BYTES_A_TOKEN);
-        let until = said.asked + self.first + IDLE;
+        let until = to.said.asked + self.first + IDLE;
         let mut body = first.unwrap_or_default();
         let rest = reply.body(most.saturating_sub(body.len()), until, cancel);
-        body.extend(rest.map_err(|stop| self.stopped(stop, said))?);
+        body.extend(rest.map_err(|stop| self.stopped(stop, to.said))?);
         if body.len() >= most {
             return Err(self.endless(&format!("a reply of {most} bytes or more")));
         }
         let read = std::str::from_utf8(&body).ok().and_then(chunk::read);
         match read {
             Some(Read::Chunk(chunk)) if chunk.chosen => {
-                self.chunk(chunk, said, hider, on)?;
-                said.finish.get_or_insert(Finish::Stop);
+                self.chunk(chunk, to)?;
+                to.said.finish.get_or_insert(Finish::Stop);
                 Ok(())
             }
             Some(Read::Error { said: told, code }) => Err(self.told_error(&told, code)),
@@ -409,10 +391,22 @@ impl Asking<'_> {
 const DONE: &str = "[DONE]";
 const CHECK_URL: &str = "Check the URL: most servers' API is at a path that ends in /v1.";
 
-/// Tells a piece that has text.
-fn tell(said: &mut Said, piece: String, on: &mut dyn FnMut(Step)) {
-    said.text.push_str(&piece);
-    on(Step::Text { piece, tokens: said.pieces });
+/// An answer on its way to whoever waits for it, the key hidden in it.
+struct Telling<'a, 'k> {
+    said: &'a mut Said,
+    hider: Hider<'k>,
+    on: &'a mut dyn FnMut(Step),
+}
+
+impl Telling<'_, '_> {
+    /// Tells a piece, if there is text in it.
+    fn tell(&mut self, piece: String) {
+        if piece.is_empty() {
+            return;
+        }
+        self.said.text.push_str(&piece);
+        (self.on)(Step::Text { piece, tokens: self.said.pieces });
+    }
 }
 
 /// What is quoted of what a server sent: on one line, not much of it, and without the key.

@@ -2,6 +2,7 @@
 
 use super::sheet::Line;
 use crate::corpus::Entry;
+use crate::retrieve::Ranking;
 
 /// A line of the form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,6 +117,10 @@ pub struct Shelves {
     pub baseline: usize,
     /// Who sits here.
     pub annotator: String,
+    /// How many passages the lab's next question gets.
+    pub k: usize,
+    /// How they are ranked.
+    pub ranking: Ranking,
 }
 
 /// Several of a row, each set or not.

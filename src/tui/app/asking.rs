@@ -5,6 +5,7 @@ use super::{App, Ask, Effect, Index, Judging, Panel};
 use crate::compare::{Side, Trial};
 use crate::fault::Fault;
 use crate::lab::{LONGEST_QUESTION, sampling_again};
+use crate::retrieve::SoFar;
 
 impl App {
     /// Goes to the question line. A question that was asked already is there to be replaced or asked again.
@@ -34,9 +35,9 @@ impl App {
         }
         let ask = Ask { question, corpus: self.corpus.clone(), pair: self.pair.clone(), k: self.k };
         match &self.index {
-            Index::Ready(_) => self.start(ask),
+            Index::Ready(_) | Index::Growing(..) => self.start(ask),
             Index::Opening(_) => {
-                self.notice = Some("The question is asked as soon as the corpus is indexed.".into());
+                self.notice = Some("The question is asked as soon as there is something to search.".into());
                 self.waiting = Some(ask);
                 Vec::new()
             }
@@ -101,6 +102,31 @@ impl App {
         }
     }
 
+    /// So much of a corpus can be searched: a question that waits for it waits no longer.
+    pub(super) fn grown(&mut self, corpus: &str, part: SoFar) -> Vec<Effect> {
+        if corpus != self.corpus.manifest.id {
+            return Vec::new();
+        }
+        let progress = match &self.index {
+            Index::Opening(progress) | Index::Growing(_, progress) => progress.clone(),
+            Index::Ready(_) | Index::Failed(_) => return Vec::new(),
+        };
+        self.index = Index::Growing(part, progress);
+        self.waiting.take().map_or_else(Vec::new, |ask| self.start(ask))
+    }
+
+    /// What was found in a part of the corpus stays as it is, and is not asked again unless a person does.
+    fn tell_of_part(&mut self) {
+        if let (Index::Ready(_), false, Some(part)) =
+            (&self.index, self.running, self.open.as_ref().and_then(|o| o.part))
+        {
+            self.notice = Some(format!(
+                "All is indexed; this was asked of {} of {} documents. i Enter asks again.",
+                part.documents, part.of
+            ));
+        }
+    }
+
     pub(super) fn indexed(&mut self, corpus: &str, result: Result<u64, Fault>) -> Vec<Effect> {
         // The corpus may have been changed meanwhile.
         if corpus != self.corpus.manifest.id {
@@ -108,7 +134,11 @@ impl App {
         }
         match result {
             Ok(passages) => {
+                let grew = matches!(self.index, Index::Growing(..));
                 self.index = Index::Ready(passages);
+                if grew {
+                    self.tell_of_part();
+                }
                 self.waiting.take().map_or_else(Vec::new, |ask| self.start(ask))
             }
             Err(fault) => {
@@ -127,6 +157,7 @@ impl App {
             Ok(Some(trial)) => {
                 open.readable.get_or_insert(self.now);
                 open.trial = Some(trial);
+                self.tell_of_part();
             }
             stopped => {
                 self.fault = stopped.err();

@@ -73,6 +73,7 @@ impl App {
                         self.pair = Pair { baseline: *baseline, tuned };
                         self.pair_chosen = true;
                         self.newest = None;
+                        self.notice = self.told_of_pair();
                         return vec![Effect::Warm(Box::new(self.pair.clone()))];
                     }
                     (_, None) => {}

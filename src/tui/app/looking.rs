@@ -118,6 +118,12 @@ impl App {
 
     /// Ranks passages the next way, from the next question on.
     pub(super) fn next_ranking(&mut self) -> Vec<Effect> {
+        if matches!(self.index, Index::Growing(..)) {
+            // It would have to grow from the first document again.
+            self.notice =
+                Some("The index is still growing: another ranking can be chosen when all is there.".into());
+            return Vec::new();
+        }
         let mut ranking = self.settings.retrieval.ranking.next();
         // Without an encoder it would only say that there is none.
         if ranking == Ranking::Dense && self.settings.retrieval.encoder.trim().is_empty() {

@@ -9,6 +9,7 @@ mod judging;
 mod lists;
 mod looking;
 mod open;
+mod pairs;
 mod planning;
 mod question;
 mod rating;
@@ -37,7 +38,7 @@ use crate::fault::Fault;
 use crate::generate::{Contender, Sampling};
 use crate::job::Progress;
 use crate::lab::{Generated, Generating, Planning, Status, Tuned, Tuning};
-use crate::retrieve::Ranking;
+use crate::retrieve::{Ranking, SoFar};
 use crate::study::{Draft, Judgment, Summary};
 use ratatui::crossterm::event::{KeyEvent, MouseEvent};
 use ratatui::layout::Rect;
@@ -60,6 +61,8 @@ pub enum Message {
     Gone,
     /// How far the index of the corpus is.
     Indexing(Progress),
+    /// So much of a corpus can be searched, while its index is being built.
+    Grown(String, SoFar),
     /// The index of a corpus is there, or why not.
     Indexed(String, Result<u64, Fault>),
     /// Something of the running trial.
@@ -76,6 +79,8 @@ pub enum Message {
     NotKept(Fault),
     /// Something that is only worth telling.
     Told(Fault),
+    /// What should be known of two models, by their names, before they are compared.
+    Remarked([String; 2], Vec<Fault>),
     /// How many questions a corpus has, or why they cannot be counted.
     Counted(String, Result<Counts, Fault>),
     /// How far the training is.
@@ -103,6 +108,8 @@ pub enum Effect {
     Index(Box<Entry>, Ranking),
     /// Bring models into memory before they are asked.
     Warm(Box<Pair>),
+    /// Look at two models for what else than fine-tuning differs between them.
+    Remark(Box<Pair>),
     /// Ask both models.
     Ask(Box<Ask>),
     /// Ask one model of a trial again.
@@ -223,6 +230,8 @@ pub enum Over {
 pub enum Index {
     /// Being opened or built.
     Opening(Option<Progress>),
+    /// Being built, and so much of the corpus can be searched.
+    Growing(SoFar, Option<Progress>),
     /// There, with so many passages.
     Ready(u64),
     /// Not to be had.
@@ -315,6 +324,8 @@ pub struct App {
     pub study: Option<Studying>,
     /// What was made last and has not been asked yet, by its name.
     pub newest: Option<String>,
+    /// What should be known of pairs; none while one is being looked at.
+    pub remarked: HashMap<[String; 2], Option<Vec<Fault>>>,
     /// What the last frame drew.
     pub drawn: Drawn,
     /// What was being entered when the lab last closed, until it is taken up.
@@ -399,12 +410,14 @@ impl App {
             plan: None,
             study: None,
             newest: None,
+            remarked: HashMap::new(),
             drawn: Drawn::default(),
             draft: start.draft,
         };
         if !comes_back {
             effects.extend(app.keep_draft());
         }
+        effects.extend(app.look_at_pairs());
         (app, effects)
     }
 
@@ -438,7 +451,9 @@ impl App {
 
     /// Whether the screen changes by itself, so that it has to be drawn again as time goes by.
     pub fn is_moving(&self) -> bool {
-        self.running || matches!(self.index, Index::Opening(_)) || !self.unkept.is_empty()
+        self.running
+            || matches!(self.index, Index::Opening(_) | Index::Growing(..))
+            || !self.unkept.is_empty()
     }
 
     /// Whether a layer is shown.

@@ -2,7 +2,7 @@
 
 use crate::compare::{Answer, Event, Finish, Side, Support, Trial, support};
 use crate::job::Progress;
-use crate::retrieve::Hit;
+use crate::retrieve::{Hit, SoFar};
 use std::time::Duration;
 
 /// A trial on the screen.
@@ -12,6 +12,8 @@ pub struct Open {
     pub question: String,
     /// What was found; `None` while searching.
     pub hits: Option<Vec<Hit>>,
+    /// In how much of the corpus, where that was not all of it.
+    pub part: Option<SoFar>,
     /// How many of the hits are in the prompts, once that is known.
     pub used: Option<usize>,
     /// Both answers.
@@ -68,7 +70,7 @@ impl Open {
             follow: true,
             stale: false,
         });
-        Self { question, hits: None, used: None, panes, trial: None, readable: None }
+        Self { question, hits: None, part: None, used: None, panes, trial: None, readable: None }
     }
 
     /// A trial read back.
@@ -77,6 +79,7 @@ impl Open {
         Self {
             question: trial.question.clone(),
             hits: Some(trial.hits.clone()),
+            part: trial.rerun.retrieval.part,
             used: Some(trial.rerun.passages_used),
             panes,
             trial: Some(trial),
@@ -101,7 +104,7 @@ impl Open {
     /// Takes in something that happened.
     pub fn take(&mut self, event: Event, now: Duration) {
         match event {
-            Event::Retrieved(hits) => self.hits = Some(hits),
+            Event::Retrieved(hits, part) => (self.hits, self.part) = (Some(hits), part),
             Event::Packed(used) => self.used = Some(used),
             Event::Loading(side, progress) => self.pane_mut(side).state = State::Loading(progress),
             Event::Waiting(side, why) => {

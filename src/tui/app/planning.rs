@@ -6,6 +6,7 @@ use super::study::Made;
 use crate::corpus::{Entry, Split};
 use crate::fault::{Error, Fault};
 use crate::lab::Planning;
+use crate::retrieve::Ranking;
 use crate::study;
 use crate::text::counted;
 use ratatui::crossterm::event::KeyEvent;
@@ -113,6 +114,11 @@ impl PlanForm {
     pub fn baseline(&self) -> &Model {
         // The list is never empty, and the choice stays within it.
         &self.shelves.models[self.baseline]
+    }
+
+    /// How many passages a question gets, and how they are ranked: as the lab stood when the form was opened.
+    pub fn passages(&self) -> (usize, Ranking) {
+        (self.shelves.k, self.shelves.ranking)
     }
 
     /// What is chosen in a line of several.
@@ -364,7 +370,8 @@ impl PlanForm {
             overlap,
             repeat,
             seed,
-            ranking: None,
+            k: Some(self.shelves.k),
+            ranking: Some(self.shelves.ranking),
         };
         Ok((folder, planning))
     }

@@ -241,7 +241,8 @@ impl App {
         }
         let baseline = models.iter().position(|m| m.name == self.pair.baseline.name).unwrap_or(0);
         let (corpora, open) = self.corpora_to_choose();
-        Shelves { corpora, open, models, baseline, annotator: self.annotator.clone() }
+        let (annotator, ranking) = (self.annotator.clone(), self.settings.retrieval.ranking);
+        Shelves { corpora, open, models, baseline, annotator, k: self.k, ranking }
     }
 
     /// Changes the form; what it has to know for that is asked for.

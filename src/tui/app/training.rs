@@ -430,6 +430,8 @@ impl App {
     /// A model is made: it is among the contenders from now on.
     pub(super) fn made(&mut self, tuned: Tuned, models: Vec<Contender>) {
         self.models = models;
+        // Another model may stand under a name that was there.
+        self.remarked.retain(|names, _| !names.contains(&tuned.name));
         self.newest = Some(tuned.name.clone());
         if let Some(training) = &mut self.training {
             training.next(tuned);

@@ -25,9 +25,13 @@ impl App {
                 Vec::new()
             }
             Message::Indexing(progress) => {
-                self.index = Index::Opening(Some(progress));
+                self.index = match self.index {
+                    Index::Growing(part, _) => Index::Growing(part, Some(progress)),
+                    _ => Index::Opening(Some(progress)),
+                };
                 Vec::new()
             }
+            Message::Grown(corpus, part) => self.grown(&corpus, part),
             Message::Indexed(corpus, result) => self.indexed(&corpus, result),
             Message::Trial(event) => {
                 if let Some(open) = &mut self.open {
@@ -50,6 +54,10 @@ impl App {
             }
             Message::Told(fault) => {
                 self.fault = Some(fault);
+                Vec::new()
+            }
+            Message::Remarked(names, remarks) => {
+                self.remarked(names, remarks);
                 Vec::new()
             }
             Message::Kept(judgment) => self.kept(&judgment),
@@ -92,6 +100,7 @@ impl App {
                 Vec::new()
             }
         };
+        effects.extend(self.look_at_pairs());
         let now = self.entered();
         if now != before {
             effects.push(Effect::Draft(Box::new(now)));

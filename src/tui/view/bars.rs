@@ -2,7 +2,9 @@
 
 use super::paint::Painted;
 use crate::generate::Mode;
-use crate::text::counted;
+use crate::job::Progress;
+use crate::retrieve::SoFar;
+use crate::text::{counted, grouped};
 use crate::tui::app::{App, Index, Over, Panel, Phase, Stage, Studying, Training};
 use crate::tui::keys;
 use crate::tui::theme::Theme;
@@ -30,7 +32,8 @@ pub(super) fn head(app: &App, theme: Theme, area: Rect, buffer: &mut Buffer) {
     let going_on = study.filter(|s| s.is_active()).and_then(Studying::sign);
     let sign = going_on
         .or_else(|| app.training.as_ref().and_then(Training::sign))
-        .or_else(|| study.and_then(Studying::sign));
+        .or_else(|| study.and_then(Studying::sign))
+        .or_else(|| app.pair_sign());
     let left =
         format!("{}  {} vs {}", app.corpus.manifest.title, app.pair.baseline.name, app.pair.tuned.name);
     let used = 8 + columns(&left);
@@ -124,8 +127,10 @@ fn told(app: &App, theme: Theme) -> (String, Style) {
     if let Some(fault) = app.remarks.last() {
         return (fault.to_string(), theme.fault());
     }
-    if let Index::Opening(Some(p)) = &app.index {
-        return (format!("{}: {} of {} documents", p.doing, p.done, p.total), Style::new());
+    match &app.index {
+        Index::Opening(Some(p)) => return (format!("{}: {} %", p.doing, percent(p)), Style::new()),
+        Index::Growing(part, _) => return (growing(*part), Style::new()),
+        _ => {}
     }
     if let Index::Failed(fault) = &app.index {
         return (fault.to_string(), theme.fault());
@@ -144,6 +149,16 @@ fn told(app: &App, theme: Theme) -> (String, Style) {
         (Some(open), false) if open.trial.is_some() => ("r rates these answers.".to_owned(), theme.quiet()),
         _ => (String::new(), Style::new()),
     }
+}
+
+fn percent(progress: &Progress) -> u64 {
+    (100 * progress.done).checked_div(progress.total).unwrap_or(0).min(100)
+}
+
+/// How much of a corpus that is being indexed is asked.
+pub(super) fn growing(part: SoFar) -> String {
+    let (documents, of) = (grouped(part.documents), grouped(part.of));
+    format!("The index is still growing: questions are asked of {documents} of {of} documents.")
 }
 
 fn hints(app: &App, theme: Theme, area: Rect, buffer: &mut Buffer) {

@@ -78,7 +78,13 @@ pub fn draw(app: &App, theme: Theme, frame: &mut Frame<'_>) -> Drawn {
                 Some(sign) => sign,
                 None => "f fine-tunes".to_owned(),
             };
-            overlays::choices((&title, &below), list, theme, body, frame, &mut drawn);
+            let (a, b) = app.pair_at_hand().unwrap_or((&app.pair.baseline, &app.pair.tuned));
+            let remarks = app.remarks_on(a, b);
+            let told = overlays::Remarks { baseline: &a.name, tuned: &b.name, remarks };
+            let [above, below_it] =
+                Layout::vertical([Constraint::Min(0), Constraint::Length(told.rows(body))]).areas(body);
+            overlays::choices((&title, &below), list, theme, above, frame, &mut drawn);
+            told.draw(theme, below_it, frame);
         }
         Over::Form => {
             if let Some(form) = &app.form {

@@ -1,6 +1,7 @@
 //! What lies over the panels: help, lists, the question whether to quit.
 
 use super::paint::{self, Painted};
+use crate::fault::Fault;
 use crate::study::Summary;
 use crate::tui::app::{App, Choice, Drawn, List, Panel};
 use crate::tui::keys;
@@ -11,6 +12,9 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::widgets::{Clear, Widget};
+
+/// Columns of a list to choose from, and of what is said of the choice.
+const CHOICES: u16 = 120;
 
 pub(in crate::tui) fn window(
     title: &str,
@@ -122,7 +126,7 @@ pub(super) fn choices(
     frame: &mut Frame<'_>,
     drawn: &mut Drawn,
 ) {
-    let area = middle(area, 120);
+    let area = middle(area, CHOICES);
     let about = paint::Frame { title: title.0, right: "", below: title.1, focused: true };
     let inside = opened(&about, theme, area, frame);
     let width = usize::from(inside.width);
@@ -143,6 +147,55 @@ pub(super) fn choices(
     let scroll = selected_row.saturating_sub(usize::from(inside.height) / 3).min(furthest);
     paint::lines(&lines, scroll, theme, inside, frame.buffer_mut());
     drawn.page.insert(Panel::Passages, usize::from(inside.height) / 2);
+}
+
+/// What should be known of two models before they are compared.
+pub(super) struct Remarks<'a> {
+    pub baseline: &'a str,
+    pub tuned: &'a str,
+    pub remarks: &'a [Fault],
+}
+
+impl Remarks<'_> {
+    fn lines(&self, theme: Theme, width: usize) -> Vec<Painted> {
+        let mut lines = Vec::new();
+        for remark in self.remarks {
+            let text = format!("{}. {}", remark.found, remark.next);
+            for (n, row) in crate::tui::wrap::wrap(&text, width.saturating_sub(2)).iter().enumerate() {
+                let mark = if n == 0 { "• " } else { "  " };
+                lines.push(Painted::row((mark, theme.key()), row, |_| Style::new()));
+            }
+        }
+        lines
+    }
+
+    /// Rows of the window in a place of this size: none where there is nothing to know, at most half.
+    pub(super) fn rows(&self, area: Rect) -> u16 {
+        let width = usize::from(middle(area, CHOICES).width.saturating_sub(2));
+        match self.lines(Theme::new(false), width).len() {
+            0 => 0,
+            rows => u16::try_from(rows + 2).unwrap_or(u16::MAX).min(area.height / 2),
+        }
+    }
+
+    pub(super) fn draw(&self, theme: Theme, area: Rect, frame: &mut Frame<'_>) {
+        if area.height < 3 {
+            return;
+        }
+        let area = middle(area, CHOICES);
+        let title = format!("What else tells {} from {}", self.tuned, self.baseline);
+        let about = paint::Frame { title: &title, right: "", below: "", focused: false };
+        let inside = opened(&about, theme, area, frame);
+        let width = usize::from(inside.width);
+        let mut lines = self.lines(theme, width);
+        let room = usize::from(inside.height);
+        if lines.len() > room {
+            lines.truncate(room.saturating_sub(1));
+            let all = format!("… juxta model check {} --with {} says all.", self.tuned, self.baseline);
+            lines.push(Painted::text(&all, theme.quiet(), width));
+        }
+        paint::lines(&lines, 0, theme, inside, frame.buffer_mut());
+    }
 }
 
 pub(super) fn quit(app: &App, theme: Theme, area: Rect, frame: &mut Frame<'_>) {

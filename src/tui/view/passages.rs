@@ -1,10 +1,11 @@
 //! The passages panel: what was found, and in it the words of the question and what supports either answer.
 
+use super::bars::growing;
 use super::paint::{self, Painted};
 use crate::compare::Side;
 use crate::config::Layer;
 use crate::retrieve::Hit;
-use crate::text::counted;
+use crate::text::{counted, grouped};
 use crate::tui::app::{App, Drawn, Index, Open, Panel};
 use crate::tui::theme::Theme;
 use crate::tui::wrap::wrap;
@@ -18,7 +19,10 @@ const GUTTER: usize = 3;
 pub(super) fn draw(app: &App, theme: Theme, area: Rect, buffer: &mut Buffer, drawn: &mut Drawn) {
     let focused = app.focus == Panel::Passages && app.judging.is_none();
     let found = app.open.as_ref().and_then(|o| o.hits.as_ref()).map_or(0, Vec::len);
-    let title = if found > 0 { format!("Passages · {found}") } else { "Passages".to_owned() };
+    let mut title = if found > 0 { format!("Passages · {found}") } else { "Passages".to_owned() };
+    if let Some(part) = app.open.as_ref().and_then(|o| o.part) {
+        title.push_str(&format!(" · of {} of {} documents", grouped(part.documents), grouped(part.of)));
+    }
     let right = legend(app);
     let below = if found > 0 { "1 words  2 support A  3 support B" } else { "" };
     let inside =
@@ -29,8 +33,11 @@ pub(super) fn draw(app: &App, theme: Theme, area: Rect, buffer: &mut Buffer, dra
         Some(open) => match &open.hits {
             None => vec![Painted::text("Searching.", theme.quiet(), width)],
             Some(hits) if hits.is_empty() => {
-                let text = "No passage shares a word with the question. The models answer without any.";
-                wrapped(text, theme.quiet(), width)
+                let so_far = if open.part.is_some() { " that is indexed so far" } else { "" };
+                let text = format!(
+                    "No passage{so_far} shares a word with the question. The models answer without any."
+                );
+                wrapped(&text, theme.quiet(), width)
             }
             Some(hits) => {
                 let mut lines = Vec::new();
@@ -73,12 +80,12 @@ fn welcome(app: &App, theme: Theme, width: usize) -> Vec<Painted> {
         )),
         Index::Opening(None) => lines.push(Painted::text("Opening the index.", theme.quiet(), width)),
         Index::Opening(Some(p)) => {
-            lines.push(Painted::text(
-                &format!("{} · {} of {}", p.doing, p.done, p.total),
-                Style::new(),
-                width,
-            ));
+            lines.push(Painted::text(&format!("{}.", p.doing), Style::new(), width));
             lines.push(Painted::text(&bar(p.done, p.total, width.min(60)), theme.key(), width));
+        }
+        Index::Growing(part, _) => {
+            lines.extend(wrapped(&growing(*part), Style::new(), width));
+            lines.push(Painted::text(&bar(part.documents, part.of, width.min(60)), theme.key(), width));
         }
         Index::Failed(fault) => {
             lines.push(Painted::text("The corpus cannot be searched.", theme.fault(), width));

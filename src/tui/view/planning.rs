@@ -34,6 +34,7 @@ pub(super) fn draw(form: &PlanForm, theme: Theme, area: Rect, frame: &mut Frame<
         }
     }
     lines.all.push(Painted::default());
+    lines.all.extend(passages(form, theme, width));
     lines.all.extend(sums(form, theme, width));
     lines.draw(&about, theme, area, frame);
 }
@@ -77,6 +78,16 @@ fn about(form: &PlanForm, line: Asked) -> String {
         Asked::Repeat => "the share that comes back swapped".to_owned(),
         Asked::Seed => "decides draws, but not the sides".to_owned(),
     }
+}
+
+/// What questions get, which is chosen in the lab.
+fn passages(form: &PlanForm, theme: Theme, width: usize) -> Vec<Painted> {
+    let (k, ranking) = form.passages();
+    let text = format!(
+        "Each question gets {}, ranked {ranking}: as in the lab (+ - w there).",
+        counted(k, "passage")
+    );
+    wrapped(&text, theme.quiet(), width)
 }
 
 /// What it comes to.
