@@ -16,6 +16,7 @@ pub mod kernels;
 
 mod adapter;
 mod attention;
+mod chosen;
 mod matrix;
 mod network;
 mod pass;

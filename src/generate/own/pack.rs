@@ -23,10 +23,27 @@ pub(in super::super) fn suits(shape: &Shape, window: usize) -> bool {
     family && !caps && looks_back && shape.rope.turned == shape.head && shape.rope.amplitude == 1.0
 }
 
+/// The engine's name of a file's format for matrices, where it has it.
+fn format(dtype: GgmlDType) -> Option<Format> {
+    Some(match dtype {
+        GgmlDType::F32 => Format::F32,
+        GgmlDType::F16 => Format::F16,
+        GgmlDType::BF16 => Format::Bf16,
+        GgmlDType::Q8_0 => Format::Q8_0,
+        GgmlDType::Q4_0 => Format::Q4_0,
+        GgmlDType::Q4_1 => Format::Q4_1,
+        GgmlDType::Q5_0 => Format::Q5_0,
+        GgmlDType::Q5_1 => Format::Q5_1,
+        GgmlDType::Q4K => Format::Q4K,
+        GgmlDType::Q5K => Format::Q5K,
+        GgmlDType::Q6K => Format::Q6K,
+        GgmlDType::Q8_1 | GgmlDType::Q2K | GgmlDType::Q3K | GgmlDType::Q8K => return None,
+    })
+}
+
 /// Whether the engine has a file's format for matrices.
 pub(in super::super) fn has(dtype: GgmlDType) -> bool {
-    use GgmlDType::{BF16, F16, F32, Q4_0, Q4_1, Q8_0};
-    matches!(dtype, F32 | F16 | BF16 | Q8_0 | Q4_0 | Q4_1)
+    format(dtype).is_some()
 }
 
 /// Whether all of a file's matrices are in formats that the engine has.
@@ -55,23 +72,20 @@ fn dense(tensor: &Tensor, quant: Quant) -> Result<Matrix> {
     let (rows, inner) = tensor.dims2()?;
     let numbers = vector(tensor)?;
     Ok(match quant {
-        Quant::Q8_0 if Matrix::suits(inner, Format::Q8) => Matrix::pack(&numbers, rows, inner, Format::Q8),
+        Quant::Q8_0 if Matrix::suits(inner, Format::Q8_0) => {
+            Matrix::pack(&numbers, rows, inner, Format::Q8_0)
+        }
         Quant::Q8_0 | Quant::None => Matrix::exact(&numbers, rows, inner),
     })
 }
 
 fn quantised(tensor: &QTensor) -> Result<Matrix> {
     let (rows, inner) = tensor.shape().dims2()?;
-    let bytes = tensor.data()?;
-    let matrix = match tensor.dtype() {
-        GgmlDType::Q8_0 => Matrix::from_q8_0(&bytes, rows, inner),
-        GgmlDType::Q4_0 => Matrix::from_q4(&bytes, rows, inner, false),
-        GgmlDType::Q4_1 => Matrix::from_q4(&bytes, rows, inner, true),
-        _ => None,
-    };
-    match matrix {
-        Some(matrix) => Ok(matrix),
-        // Of a scale that no model has, but a file may: what the engine's tiles have no room for, numbers of their own have.
+    match format(tensor.dtype()).filter(|format| format.block().is_some()) {
+        Some(format) => match Matrix::read(&tensor.data()?, rows, inner, format) {
+            Some(matrix) => Ok(matrix),
+            None => bail!("{} bytes for [{rows}, {inner}] in {format}", tensor.data()?.len()),
+        },
         None => dense(&tensor.dequantize(&Device::Cpu)?, Quant::None),
     }
 }
