@@ -95,25 +95,36 @@ fn nibbles(words: &[u16; WORDS]) -> [__m256i; 4] {
 fn with_fifths(four: [__m256i; 4], fifths: &[u16; WORDS], group: usize) -> [__m256i; 4] {
     // Its lowest four bits are this group's.
     let bits = _mm256_srl_epi16(loaded(fifths), _mm_cvtsi32_si128(4 * group as i32));
-    let bits = [
-        _mm256_slli_epi16::<4>(bits),
-        _mm256_slli_epi16::<3>(bits),
-        _mm256_slli_epi16::<2>(bits),
-        _mm256_slli_epi16::<1>(bits),
-    ];
-    let fifth = _mm256_set1_epi16(16);
-    std::array::from_fn(|k| _mm256_or_si256(four[k], _mm256_and_si256(bits[k], fifth)))
+    [
+        masked(four[0], _mm256_slli_epi16::<4>(bits), 16),
+        masked(four[1], _mm256_slli_epi16::<3>(bits), 16),
+        masked(four[2], _mm256_slli_epi16::<2>(bits), 16),
+        masked(four[3], _mm256_slli_epi16::<1>(bits), 16),
+    ]
+}
+
+/// What the mask leaves of the bits, beside others. (Not in a closure: the compiler would call it, since the function that
+/// the standard library would call it from has no AVX2.)
+#[target_feature(enable = "avx2")]
+#[inline]
+fn masked(beside: __m256i, bits: __m256i, mask: i16) -> __m256i {
+    _mm256_or_si256(beside, _mm256_and_si256(bits, _mm256_set1_epi16(mask)))
+}
+
+#[target_feature(enable = "avx2")]
+#[inline]
+fn bytes(bytes: &[i8; WORDS]) -> __m256i {
+    // SAFETY: sixteen bytes.
+    _mm256_cvtepi8_epi16(unsafe { _mm_loadu_si128(bytes.as_ptr().cast()) })
 }
 
 impl Wide for Q8_0 {
     #[target_feature(enable = "avx2")]
     #[inline]
     unsafe fn pairs(&self, _: usize, group: usize) -> [__m256i; 4] {
-        std::array::from_fn(|k| {
-            // SAFETY: sixteen bytes.
-            let bytes = unsafe { _mm_loadu_si128(self.numbers[4 * group + k].as_ptr().cast()) };
-            _mm256_cvtepi8_epi16(bytes)
-        })
+        let at = 4 * group;
+        let all = &self.numbers;
+        [bytes(&all[at]), bytes(&all[at + 1]), bytes(&all[at + 2]), bytes(&all[at + 3])]
     }
 
     #[target_feature(enable = "avx2,f16c")]
@@ -257,16 +268,13 @@ impl Wide for Q6K {
         // Its lower byte has this group's.
         let highs = loaded(&self.highs[2 * b + group / 2]);
         let highs = _mm256_srl_epi16(highs, _mm_cvtsi32_si128((group % 2 * 8) as i32));
-        let highs = [
-            _mm256_slli_epi16::<4>(highs),
-            _mm256_slli_epi16::<2>(highs),
-            highs,
-            _mm256_srli_epi16::<2>(highs),
-        ];
-        let (mask, middle) = (_mm256_set1_epi16(48), _mm256_set1_epi16(32));
-        std::array::from_fn(|k| {
-            _mm256_sub_epi16(_mm256_or_si256(four[k], _mm256_and_si256(highs[k], mask)), middle)
-        })
+        let middle = _mm256_set1_epi16(32);
+        [
+            _mm256_sub_epi16(masked(four[0], _mm256_slli_epi16::<4>(highs), 48), middle),
+            _mm256_sub_epi16(masked(four[1], _mm256_slli_epi16::<2>(highs), 48), middle),
+            _mm256_sub_epi16(masked(four[2], highs, 48), middle),
+            _mm256_sub_epi16(masked(four[3], _mm256_srli_epi16::<2>(highs), 48), middle),
+        ]
     }
 
     #[target_feature(enable = "avx2,f16c")]
