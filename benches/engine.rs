@@ -1,6 +1,6 @@
 //! How fast juxta's own engine reads and answers, with weights that are drawn: what it costs hangs on their shape alone.
 //!
-//! `cargo bench --bench engine -- [SHAPE] [FORMAT] [THREADS] [--json]`: SHAPE is `smollm2-135m` (the default), `smollm2-360m`,
+//! `cargo bench --bench engine -- [SHAPE] [FORMAT] [THREADS] [--json] [--passes]`: SHAPE is `smollm2-135m` (the default), `smollm2-360m`,
 //! `qwen2.5-0.5b`, `reader`, or vocabulary,hidden,feed-forward,layers,heads,key-heads,head; FORMAT `f32`, `f16`, `bf16`, `q8_0`,
 //! `q4_0`, `q4_1`, `q5_0`, `q5_1`, or `q4_k`, `q5_k` and `q6_k`, of which rows that are no multiples of 256 are in `q5_0`, `q5_1`
 //! and `q8_0`, as llama-quantize makes them; or `q4_k_m`: `q4_k`, but values and down in `q6_k` in every second layer, and the
@@ -196,6 +196,32 @@ impl Bench {
     }
 }
 
+/// What a pass of two rows costs that reads so many tokens of each, beside one that reads one: the price of checking guessed
+/// tokens. Guessing gains only where more of them are right than that, and a pass that checks needs more logits besides.
+fn passes(bench: &Bench) {
+    let mut times = [f64::MAX; 4];
+    for _ in 0..REPEATS * 8 {
+        for (n, time) in times.iter_mut().enumerate() {
+            let mut rows = bench.rows(2);
+            let tokens: Vec<u32> = (0..BEFORE as u32).collect();
+            bench.read(&mut rows, &tokens, false);
+            let start = Instant::now();
+            for _ in 0..4 {
+                bench.read(&mut rows, &tokens[..=n], true);
+            }
+            *time = time.min(start.elapsed().as_secs_f64() / 4.0);
+        }
+    }
+    for (n, time) in times.iter().enumerate() {
+        println!(
+            "a pass of {} tokens of two rows: {:.2} ms, {:.2} of one token",
+            n + 1,
+            time * 1e3,
+            time / times[0]
+        );
+    }
+}
+
 fn main() {
     // Cargo passes --bench.
     let args: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
@@ -212,6 +238,9 @@ fn main() {
             "{shape} {named} ({}), {mb} MB, {threads} threads, {kernel}; tokens/s",
             bench.network.formats()
         );
+    }
+    if args.iter().any(|a| a == "--passes") {
+        return passes(&bench);
     }
     for _ in 0..REPEATS {
         let ([prefill, one], [prefill_two, two]) = (bench.rates(1), bench.rates(2));

@@ -52,6 +52,10 @@ impl App {
                 self.fault = Some(fault);
                 Vec::new()
             }
+            Message::Memory(speed) => {
+                self.memory = Some(speed);
+                Vec::new()
+            }
             Message::Kept(judgment) => self.kept(&judgment),
             Message::NotKept(fault) => {
                 self.keep_fault = Some(fault);
