@@ -1,8 +1,10 @@
 //! How fast juxta's own engine reads and answers, with weights that are drawn: what it costs hangs on their shape alone.
 //!
-//! `cargo bench --bench engine -- [SHAPE] [FORMAT] [THREADS] [--json]`: SHAPE is `smollm2-135m` (the default), `smollm2-360m`,
-//! `qwen2.5-0.5b`, `reader`, or vocabulary,hidden,feed-forward,layers,heads,key-heads,head; FORMAT `q8_0`, `bf16`, `f16` or
-//! `f32`. Answers are of 64 tokens behind a prompt of 128; two answers are those of a base and of a rank-16 adapter of all its
+//! `cargo bench --bench engine -- [SHAPE] [FORMAT] [THREADS] [--json] [--passes]`: SHAPE is `smollm2-135m` (the default), `smollm2-360m`,
+//! `qwen2.5-0.5b`, `reader`, or vocabulary,hidden,feed-forward,layers,heads,key-heads,head; FORMAT `f32`, `f16`, `bf16`, `q8_0`,
+//! `q4_0`, `q4_1`, `q5_0`, `q5_1`, or `q4_k`, `q5_k` and `q6_k`, of which rows that are no multiples of 256 are in `q5_0`, `q5_1`
+//! and `q8_0`, as llama-quantize makes them; or `q4_k_m`: `q4_k`, but values and down in `q6_k` in every second layer, and the
+//! embedding too. Answers are of 64 tokens behind a prompt of 128; two answers are those of a base and of a rank-16 adapter of all its
 //! linear layers, in lock-step. `tests/reference/llama_cpp_speed.py` runs it beside llama.cpp.
 #![allow(clippy::print_stdout)]
 
@@ -31,6 +33,10 @@ impl Drawn {
         };
         (0..n).map(|_| next()).collect()
     }
+
+    fn byte(&mut self) -> u8 {
+        (self.some(1, 128.0)[0] + 128.0) as u8
+    }
 }
 
 /// Vocabulary, hidden, feed-forward, layers, heads, key heads, head.
@@ -47,9 +53,60 @@ fn sizes(named: &str) -> [usize; 7] {
     }
 }
 
+/// What the matrices are in.
+#[derive(Clone, Copy)]
+struct Mix {
+    most: Format,
+    /// Of values and down in every second layer, and of the embedding.
+    finer: Format,
+}
+
+impl Mix {
+    fn named(name: &str) -> Self {
+        if name == "q4_k_m" {
+            return Self { most: Format::Q4K, finer: Format::Q6K };
+        }
+        let known = Format::ALL.into_iter().find(|f| f.name() == name);
+        let most =
+            known.unwrap_or_else(|| panic!("{name} is no format: {:?}", Format::ALL.map(Format::name)));
+        Self { most, finer: most }
+    }
+}
+
+/// What llama-quantize takes where rows are no multiples of 256.
+fn suiting(inner: usize, format: Format) -> Format {
+    match format {
+        _ if Matrix::suits(inner, format) => format,
+        Format::Q4K => Format::Q5_0,
+        Format::Q5K => Format::Q5_1,
+        _ => Format::Q8_0,
+    }
+}
+
+/// A matrix of drawn numbers, or of drawn bits with scales that make them about as large.
+fn matrix(drawn: &mut Drawn, rows: usize, inner: usize, format: Format) -> Matrix {
+    let (format, by) = (suiting(inner, format), 1.0 / (inner as f32).sqrt());
+    let Some((of_one, size)) = format.block().filter(|_| !Format::MADE.contains(&format)) else {
+        return Matrix::pack(&drawn.some(rows * inner, by), rows, inner, format);
+    };
+    let mut bytes: Vec<u8> = (0..rows * inner / of_one * size).map(|_| drawn.byte()).collect();
+    for block in bytes.chunks_exact_mut(size) {
+        let mut put = |at: usize, x: f32| {
+            block[at..at + 2].copy_from_slice(&half::f16::from_f32(x).to_le_bytes());
+        };
+        match format {
+            Format::Q5_0 => put(0, by / 16.0),
+            Format::Q5_1 => [(0, by / 16.0), (2, -by)].into_iter().for_each(|(at, x)| put(at, x)),
+            Format::Q6K => put(208, by / 2048.0),
+            _ => [(0, by / 256.0), (2, by / 32.0)].into_iter().for_each(|(at, x)| put(at, x)),
+        }
+    }
+    Matrix::read(&bytes, rows, inner, format).expect("whole blocks")
+}
+
 fn made(
     [vocabulary, hidden, feed_forward, layers, heads, key_heads, head]: [usize; 7],
-    format: Format,
+    mix: Mix,
 ) -> (Network, Arc<Adapter>) {
     let mut drawn = Drawn(0x9e37_79b9_7f4a_7c15);
     let (wide, keys) = (heads * head, key_heads * head);
@@ -65,28 +122,29 @@ fn made(
         frequencies: (0..head / 2).map(|i| 10_000f32.powf(-2.0 * i as f32 / head as f32)).collect(),
         beside: false,
     };
-    let mut matrix = |rows: usize, inner: usize| {
-        Matrix::pack(&drawn.some(rows * inner, 1.0 / (inner as f32).sqrt()), rows, inner, format)
-    };
-    let parts = (0..layers).map(|_| Layer {
-        input_norm: vec![1.0; hidden],
-        queries: matrix(wide, hidden).into(),
-        keys: matrix(keys, hidden).into(),
-        values: matrix(keys, hidden).into(),
-        head_norms: None,
-        output: matrix(hidden, wide).into(),
-        feed_norm: vec![1.0; hidden],
-        gate: matrix(feed_forward, hidden).into(),
-        up: matrix(feed_forward, hidden).into(),
-        down: matrix(hidden, feed_forward).into(),
+    let mut of = |rows: usize, inner: usize, format: Format| matrix(&mut drawn, rows, inner, format);
+    let parts = (0..layers).map(|n| {
+        let finer = if n % 2 == 0 { mix.finer } else { mix.most };
+        Layer {
+            input_norm: vec![1.0; hidden],
+            queries: of(wide, hidden, mix.most).into(),
+            keys: of(keys, hidden, mix.most).into(),
+            values: of(keys, hidden, finer).into(),
+            head_norms: None,
+            output: of(hidden, wide, mix.most).into(),
+            feed_norm: vec![1.0; hidden],
+            gate: of(feed_forward, hidden, mix.most).into(),
+            up: of(feed_forward, hidden, mix.most).into(),
+            down: of(hidden, feed_forward, finer).into(),
+        }
     });
     let parts = parts.collect();
-    let embedding = Arc::new(matrix(vocabulary, hidden));
+    let embedding = Arc::new(of(vocabulary, hidden, mix.finer));
     let network =
         Network::new(shape, Arc::clone(&embedding), parts, vec![1.0; hidden], embedding).expect("fits");
     let mut delta = |rows: usize, inner: usize| {
         let (a, b) = (drawn.some(RANK * inner, 0.02), drawn.some(rows * RANK, 0.02));
-        Some(Delta::new(&a, &b, RANK, 1.0, format == Format::Q8))
+        Some(Delta::new(&a, &b, RANK, 1.0, mix.most.block().is_some()))
     };
     let deltas = (0..layers).map(|_| Deltas {
         queries: delta(wide, hidden),
@@ -138,6 +196,32 @@ impl Bench {
     }
 }
 
+/// What a pass of two rows costs that reads so many tokens of each, beside one that reads one: the price of checking guessed
+/// tokens. Guessing gains only where more of them are right than that, and a pass that checks needs more logits besides.
+fn passes(bench: &Bench) {
+    let mut times = [f64::MAX; 4];
+    for _ in 0..REPEATS * 8 {
+        for (n, time) in times.iter_mut().enumerate() {
+            let mut rows = bench.rows(2);
+            let tokens: Vec<u32> = (0..BEFORE as u32).collect();
+            bench.read(&mut rows, &tokens, false);
+            let start = Instant::now();
+            for _ in 0..4 {
+                bench.read(&mut rows, &tokens[..=n], true);
+            }
+            *time = time.min(start.elapsed().as_secs_f64() / 4.0);
+        }
+    }
+    for (n, time) in times.iter().enumerate() {
+        println!(
+            "a pass of {} tokens of two rows: {:.2} ms, {:.2} of one token",
+            n + 1,
+            time * 1e3,
+            time / times[0]
+        );
+    }
+}
+
 fn main() {
     // Cargo passes --bench.
     let args: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
@@ -145,13 +229,18 @@ fn main() {
     let words: Vec<&String> = args.iter().filter(|a| !a.starts_with("--")).collect();
     let shape = words.first().map_or("smollm2-135m", |s| s.as_str());
     let named = words.get(1).map_or("q8_0", |s| s.as_str());
-    let format = Format::ALL.into_iter().find(|f| f.name() == named).expect("q8_0, bf16, f16 or f32");
     let threads = words.get(2).and_then(|n| n.parse().ok()).unwrap_or_else(juxta::job::threads::count);
-    let (network, adapter) = made(sizes(shape), format);
+    let (network, adapter) = made(sizes(shape), Mix::named(named));
     let bench = Bench { network, adapter, pool: Pool::new(threads), kernel: Kernel::best() };
     let (mb, kernel) = (bench.network.bytes() / 1_000_000, bench.kernel.name());
     if !json {
-        println!("{shape} {named}, {mb} MB, {threads} threads, {kernel}; tokens/s");
+        println!(
+            "{shape} {named} ({}), {mb} MB, {threads} threads, {kernel}; tokens/s",
+            bench.network.formats()
+        );
+    }
+    if args.iter().any(|a| a == "--passes") {
+        return passes(&bench);
     }
     for _ in 0..REPEATS {
         let ([prefill, one], [prefill_two, two]) = (bench.rates(1), bench.rates(2));

@@ -1,15 +1,16 @@
 //! `juxta ask`: a trial without the lab.
 
 use super::out::{self, Bar};
-use crate::compare::{Answer, Event, Finish, Pair, Side, Trial};
+use crate::compare::{Answer, Course, Event, Finish, Pair, PerToken, Side, Trial, together};
 use crate::config::Turns;
 use crate::fault::Error;
-use crate::generate::{Quant, Ways};
+use crate::generate::{self, Quant, Ways};
 use crate::job::interrupt::interruptible;
 use crate::lab::{self, Asking, Lab};
 use crate::retrieve::Ranking;
 use crate::text::{counted, one_line};
 use std::fmt::Write;
+use std::sync::OnceLock;
 
 /// What to ask.
 #[derive(Debug, clap::Args)]
@@ -37,7 +38,7 @@ pub(super) struct Args {
     /// Where an answer is cut off, in tokens.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096))]
     max_tokens: Option<u16>,
-    /// What weights are made into when they are loaded: none, or q8_0 (half the memory, faster).
+    /// What weights are made into when they are loaded: none, q8_0 (half the memory, faster), or q4_0 (a quarter).
     #[arg(long, value_name = "NUMBERS")]
     quant: Option<Quant>,
     /// Have B answer after A, so that the times of each are its own.
@@ -70,14 +71,17 @@ pub(super) fn run(lab: Lab, args: &Args) -> anyhow::Result<()> {
         lab.models.set_ways(Ways { quant, ..lab.models.ways() });
     }
     let cancel = interruptible();
+    let per_token = OnceLock::new();
     let trial = {
         let bar = Bar::new();
         let index =
             lab.index(&asking.corpus, &|p| bar.show(&p), &cancel).map_err(out::stopped(out::INDEX_AGAIN))?;
-        let events = |event| {
-            if let Event::Loading(_, progress) = event {
-                bar.show(&progress);
+        let events = |event| match event {
+            Event::Loading(_, progress) => bar.show(&progress),
+            Event::PerToken(told) => {
+                let _ = per_token.set(told);
             }
+            _ => {}
         };
         lab.ask(&asking, &index, &events, &cancel)
             .map_err(out::stopped("Nothing was said by then; the same command asks again."))?
@@ -88,7 +92,8 @@ pub(super) fn run(lab: Lab, args: &Args) -> anyhow::Result<()> {
     if args.json {
         out::json(&trial)?
     } else {
-        out::text(&for_people(&trial))?
+        let pace = pace(&trial, per_token.get()).map_or_else(String::new, |pace| format!("{pace}\n"));
+        out::text(&(for_people(&trial) + &pace))?
     }
     if trial.answers.iter().any(|a| a.finish == Finish::Cancelled) {
         return Err(out::stopped("What was said by then is kept; the same command asks again.")(
@@ -137,6 +142,19 @@ fn for_people(trial: &Trial) -> String {
         let _ = writeln!(text, "{}", out::indented(answer.error.as_deref().unwrap_or(&answer.text)));
     }
     text
+}
+
+/// How fast both answers came together, if they were made at the same time, and the share of the speed of memory at which
+/// their weights were read.
+fn pace(trial: &Trial, per_token: Option<&PerToken>) -> Option<String> {
+    let per_token = per_token?;
+    let [a, b] = &trial.answers;
+    let courses = [Course::of(a)?, Course::of(b)?];
+    let rate = together(courses)?;
+    let share = per_token.read(courses).map(|read| read / generate::memory_speed() * 100.0);
+    let share =
+        share.map_or_else(String::new, |share| format!(", weights read at {share:.0} % of memory's speed"));
+    Some(format!("Together: {rate:.0} tokens/s{share}"))
 }
 
 fn figures(answer: &Answer) -> String {

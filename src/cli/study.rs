@@ -87,7 +87,7 @@ pub(super) struct Generate {
     /// which then has all threads.
     #[arg(long, value_name = "N")]
     pub(super) workers: Option<NonZeroUsize>,
-    /// What weights are made into when they are loaded: none, or q8_0 (half the memory, faster).
+    /// What weights are made into when they are loaded: none, q8_0 (half the memory, faster), or q4_0 (a quarter).
     #[arg(long, value_name = "NUMBERS")]
     quant: Option<Quant>,
     /// Print one JSON object.

@@ -1,6 +1,7 @@
 //! Runs a trial: both contenders load, read and answer at the same time, each on a thread of its own, so that a
 //! slow or broken one does not keep the other from the screen.
 
+use super::pace::PerToken;
 use super::pair::{Models, Pair};
 use super::support::{Support, support};
 use super::trial::{self, Answer, Finish, Rerun, Role, Side, Trial};
@@ -42,6 +43,8 @@ pub enum Event {
     Loading(Side, Progress),
     /// The prompt holds this many of the passages; both models are in memory, or have failed.
     Packed(usize),
+    /// What both read for each token; comes before either says anything, where both answer at the same time.
+    PerToken(PerToken),
     /// A server is waited for, and this is why; what an answer had said by now is void.
     Waiting(Side, String),
     /// A contender has read so many tokens of a prompt of so many.
@@ -76,6 +79,10 @@ pub fn run(
     let models = loaded.iter().flatten().map(Arc::as_ref);
     let packed = pack(&request.question, &hits, models, &request.sampling)?;
     events(Event::Packed(packed.passages));
+    if !request.apart {
+        let [a, b] = &loaded;
+        events(Event::PerToken(PerToken::of([a, b].map(|model| model.as_deref().ok()))));
+    }
     let asked = Asked { messages: &packed.messages, passages: &hits[..packed.passages] };
     let one = &|side: Side| {
         let (contender, model) = (contenders[side.index()], &loaded[side.index()]);

@@ -113,6 +113,9 @@ pub enum Quant {
     /// Signed bytes with a scale for every 32.
     #[serde(rename = "q8_0")]
     Q8_0,
+    /// Four bits with a scale for every 32; embedding and head as in `q8_0`.
+    #[serde(rename = "q4_0")]
+    Q4_0,
 }
 
 /// When the two of a pair answer.

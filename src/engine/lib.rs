@@ -16,10 +16,12 @@ pub mod kernels;
 
 mod adapter;
 mod attention;
+mod chosen;
 mod matrix;
 mod network;
 mod pass;
 mod row;
+mod stream;
 #[cfg(test)]
 mod tests;
 
@@ -29,3 +31,4 @@ pub use matrix::{Format, Matrix};
 pub use network::{Layer, Linear, Network, Shape};
 pub use pass::Reading;
 pub use row::Row;
+pub use stream::memory_speed;

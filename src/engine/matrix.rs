@@ -2,12 +2,15 @@
 //!
 //! Knows how numbers are packed and found again, and not what they mean.
 
-use crate::kernels::{BLOCK, Kernel, Q4, Q8, TILE, Tiles, Vectors};
+use crate::chosen;
+use crate::kernels::{
+    BLOCK, Block, Kernel, Q4_0, Q4_1, Q4K, Q5_0, Q5_1, Q5K, Q6K, Q8_0, TILE, Tiles, Vectors,
+};
 use half::{bf16, f16};
 use std::fmt;
 use std::ops::Range;
 
-/// How a matrix's numbers are kept.
+/// How a matrix's numbers are kept. Those with blocks are ggml's, bit for bit: see its `ggml-common.h`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
     /// As they are.
@@ -16,19 +19,59 @@ pub enum Format {
     F16,
     /// The upper halves of f32: 8 bits of each.
     Bf16,
-    /// Signed bytes, with a scale in f16 for every 32 of a row: ggml's `Q8_0`.
-    Q8,
-    /// Four bits, with a scale and a least number in f16 for every 32 of a row: ggml's `Q4_1`, and its `Q4_0` too.
-    Q4,
+    /// Signed bytes, with a scale in f16 for every 32 of a row.
+    Q8_0,
+    /// Four bits around nought, with a scale in f16 for every 32.
+    Q4_0,
+    /// Four bits, with a scale and a least number in f16 for every 32.
+    Q4_1,
+    /// Five bits around nought, with a scale in f16 for every 32.
+    Q5_0,
+    /// Five bits, with a scale and a least number in f16 for every 32.
+    Q5_1,
+    /// Four bits, with scale and least number in six bits for every 32, whose own scales every 256 share.
+    Q4K,
+    /// Five bits, otherwise as `Q4K`.
+    Q5K,
+    /// Six bits around nought, with a scale in eight bits for every 16, whose own scale every 256 share.
+    Q6K,
 }
 
 impl Format {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::F32, Self::F16, Self::Bf16, Self::Q8, Self::Q4];
+    pub const ALL: [Self; 11] = [
+        Self::F32,
+        Self::F16,
+        Self::Bf16,
+        Self::Q8_0,
+        Self::Q4_0,
+        Self::Q4_1,
+        Self::Q5_0,
+        Self::Q5_1,
+        Self::Q4K,
+        Self::Q5K,
+        Self::Q6K,
+    ];
 
-    /// Whether it has blocks.
-    pub(crate) fn is_quantised(self) -> bool {
-        matches!(self, Self::Q8 | Self::Q4)
+    /// Those that [`Matrix::pack`] makes of numbers; the others come from files alone.
+    pub const MADE: [Self; 6] = [Self::F32, Self::F16, Self::Bf16, Self::Q8_0, Self::Q4_0, Self::Q4_1];
+
+    /// Numbers of a row in one block of a file, and the block's bytes; nothing where there are none.
+    pub fn block(self) -> Option<(usize, usize)> {
+        fn of<B: Block>() -> Option<(usize, usize)> {
+            Some((B::BLOCKS * BLOCK, B::SIZE))
+        }
+        match self {
+            Self::F32 | Self::F16 | Self::Bf16 => None,
+            Self::Q8_0 => of::<Q8_0>(),
+            Self::Q4_0 => of::<Q4_0>(),
+            Self::Q4_1 => of::<Q4_1>(),
+            Self::Q5_0 => of::<Q5_0>(),
+            Self::Q5_1 => of::<Q5_1>(),
+            Self::Q4K => of::<Q4K>(),
+            Self::Q5K => of::<Q5K>(),
+            Self::Q6K => of::<Q6K>(),
+        }
     }
 
     /// As records call it.
@@ -37,8 +80,14 @@ impl Format {
             Self::F32 => "f32",
             Self::F16 => "f16",
             Self::Bf16 => "bf16",
-            Self::Q8 => "q8_0",
-            Self::Q4 => "q4_1",
+            Self::Q8_0 => "q8_0",
+            Self::Q4_0 => "q4_0",
+            Self::Q4_1 => "q4_1",
+            Self::Q5_0 => "q5_0",
+            Self::Q5_1 => "q5_1",
+            Self::Q4K => "q4_k",
+            Self::Q5K => "q5_k",
+            Self::Q6K => "q6_k",
         }
     }
 }
@@ -62,48 +111,38 @@ enum Packed {
     F32(Vec<f32>),
     F16(Vec<u16>),
     Bf16(Vec<u16>),
-    Q8(Vec<Q8>),
-    Q4(Vec<Q4>),
+    Q8_0(Vec<Q8_0>),
+    Q4_0(Vec<Q4_0>),
+    Q4_1(Vec<Q4_1>),
+    Q5_0(Vec<Q5_0>),
+    Q5_1(Vec<Q5_1>),
+    Q4K(Vec<Q4K>),
+    Q5K(Vec<Q5K>),
+    Q6K(Vec<Q6K>),
 }
 
 impl Matrix {
     /// Packs `[rows, inner]`. A number of 0 to 7 rows of noughts fills the last tile.
     ///
     /// # Panics
-    /// If the length is not that of the shape, or `inner` does not suit the format: see [`Matrix::suits`].
+    /// If the length is not that of the shape, `inner` does not suit the format (see [`Matrix::suits`]), or it is not one
+    /// of [`Format::MADE`].
     pub fn pack(numbers: &[f32], rows: usize, inner: usize, format: Format) -> Self {
         assert!(
             inner > 0 && numbers.len() == rows * inner,
             "{} numbers are no [{rows}, {inner}]",
             numbers.len()
         );
+        assert!(Self::suits(inner, format), "blocks of {format} do not make rows of {inner}");
         let packed = match format {
             Format::F32 => Packed::F32(interleaved(numbers, rows, inner, |x| x)),
             Format::F16 => Packed::F16(interleaved(numbers, rows, inner, |x| f16::from_f32(x).to_bits())),
             Format::Bf16 => Packed::Bf16(interleaved(numbers, rows, inner, |x| bf16::from_f32(x).to_bits())),
-            Format::Q8 => {
-                assert!(Self::suits(inner, format), "blocks of {BLOCK} do not make rows of {inner}");
-                let blocks = inner / BLOCK;
-                let mut tiles = vec![EMPTY; rows.div_ceil(TILE) * blocks];
-                for (row, numbers) in numbers.chunks_exact(inner).enumerate() {
-                    for (b, numbers) in numbers.chunks_exact(BLOCK).enumerate() {
-                        let (scale, bytes) = quantised(numbers);
-                        put(&mut tiles[row / TILE * blocks + b], row % TILE, scale, &bytes);
-                    }
-                }
-                Packed::Q8(tiles)
-            }
-            Format::Q4 => {
-                assert!(Self::suits(inner, format), "blocks of {BLOCK} do not make rows of {inner}");
-                let blocks = inner / BLOCK;
-                let mut tiles = vec![NOTHING; rows.div_ceil(TILE) * blocks];
-                for (row, numbers) in numbers.chunks_exact(inner).enumerate() {
-                    for (b, numbers) in numbers.chunks_exact(BLOCK).enumerate() {
-                        let (scale, least, halves) = halved(numbers);
-                        put_halves(&mut tiles[row / TILE * blocks + b], row % TILE, (scale, least), &halves);
-                    }
-                }
-                Packed::Q4(tiles)
+            Format::Q8_0 => Packed::Q8_0(quantised(numbers, rows, inner, chosen::q8_0)),
+            Format::Q4_0 => Packed::Q4_0(quantised(numbers, rows, inner, chosen::q4_0)),
+            Format::Q4_1 => Packed::Q4_1(quantised(numbers, rows, inner, chosen::q4_1)),
+            Format::Q5_0 | Format::Q5_1 | Format::Q4K | Format::Q5K | Format::Q6K => {
+                panic!("{format} comes from files alone")
             }
         };
         Self { rows, inner, packed }
@@ -125,67 +164,26 @@ impl Matrix {
         Self::pack(numbers, rows, inner, format)
     }
 
-    /// Packs a matrix that is `Q8_0` already, as GGUF files have it: block by block, row by row, 34 bytes each: scale, then
-    /// numbers. `None` if these are not the bytes of such a matrix.
-    pub fn from_q8_0(bytes: &[u8], rows: usize, inner: usize) -> Option<Self> {
-        const SIZE: usize = 2 + BLOCK;
-        if inner == 0
-            || !inner.is_multiple_of(BLOCK)
-            || bytes.len() != rows.checked_mul(inner / BLOCK)?.checked_mul(SIZE)?
-        {
-            return None;
-        }
-        let blocks = inner / BLOCK;
-        let mut tiles = vec![EMPTY; rows.div_ceil(TILE) * blocks];
-        for (n, block) in bytes.chunks_exact(SIZE).enumerate() {
-            let (row, b) = (n / blocks, n % blocks);
-            let mut numbers = [0i8; BLOCK];
-            for (number, byte) in numbers.iter_mut().zip(&block[2..]) {
-                *number = i8::from_le_bytes([*byte]);
-            }
-            let scale = u16::from_le_bytes([block[0], block[1]]);
-            put(&mut tiles[row / TILE * blocks + b], row % TILE, scale, &numbers);
-        }
-        Some(Self { rows, inner, packed: Packed::Q8(tiles) })
-    }
-
-    /// Packs a matrix that is `Q4_1` (`least`) or `Q4_0` already, as GGUF files have it: block by block, row by row, 20 or 18
-    /// bytes each: scale, least number, then two numbers a byte, the one 16 further on in its upper half. Of `Q4_0` the least
-    /// number is −8 scales. `None` if these are not the bytes of such a matrix, or one has a least number beyond f16.
-    pub fn from_q4(bytes: &[u8], rows: usize, inner: usize, least: bool) -> Option<Self> {
-        let size = 2 + 2 * usize::from(least) + BLOCK / 2;
-        if inner == 0
-            || !inner.is_multiple_of(BLOCK)
-            || bytes.len() != rows.checked_mul(inner / BLOCK)?.checked_mul(size)?
-        {
-            return None;
-        }
-        let blocks = inner / BLOCK;
-        let mut tiles = vec![NOTHING; rows.div_ceil(TILE) * blocks];
-        for (n, block) in bytes.chunks_exact(size).enumerate() {
-            let scale = f16::from_le_bytes([block[0], block[1]]);
-            let least = match least {
-                true => f16::from_le_bytes([block[2], block[3]]),
-                // Exact: a power of two.
-                false => f16::from_f32(scale.to_f32() * -8.0),
-            };
-            if !least.is_finite() && scale.is_finite() {
-                return None;
-            }
-            let halves = block[size - BLOCK / 2..].try_into().ok()?;
-            put_halves(
-                &mut tiles[n / blocks / TILE * blocks + n % blocks],
-                n / blocks % TILE,
-                (scale, least),
-                &halves,
-            );
-        }
-        Some(Self { rows, inner, packed: Packed::Q4(tiles) })
+    /// Packs a matrix of a format with blocks from the bytes that GGUF files have for it: row by row, block by block. `None`
+    /// if these are not the bytes of such a matrix, or the format has no blocks.
+    pub fn read(bytes: &[u8], rows: usize, inner: usize, format: Format) -> Option<Self> {
+        let packed = match format {
+            Format::F32 | Format::F16 | Format::Bf16 => return None,
+            Format::Q8_0 => Packed::Q8_0(read(bytes, rows, inner)?),
+            Format::Q4_0 => Packed::Q4_0(read(bytes, rows, inner)?),
+            Format::Q4_1 => Packed::Q4_1(read(bytes, rows, inner)?),
+            Format::Q5_0 => Packed::Q5_0(read(bytes, rows, inner)?),
+            Format::Q5_1 => Packed::Q5_1(read(bytes, rows, inner)?),
+            Format::Q4K => Packed::Q4K(read(bytes, rows, inner)?),
+            Format::Q5K => Packed::Q5K(read(bytes, rows, inner)?),
+            Format::Q6K => Packed::Q6K(read(bytes, rows, inner)?),
+        };
+        Some(Self { rows, inner, packed })
     }
 
     /// Whether rows of `inner` numbers can be packed in a format.
     pub fn suits(inner: usize, format: Format) -> bool {
-        inner > 0 && (!format.is_quantised() || inner.is_multiple_of(BLOCK))
+        inner > 0 && format.block().is_none_or(|(of, _)| inner.is_multiple_of(of))
     }
 
     /// How many rows there are.
@@ -204,8 +202,14 @@ impl Matrix {
             Packed::F32(_) => Format::F32,
             Packed::F16(_) => Format::F16,
             Packed::Bf16(_) => Format::Bf16,
-            Packed::Q8(_) => Format::Q8,
-            Packed::Q4(_) => Format::Q4,
+            Packed::Q8_0(_) => Format::Q8_0,
+            Packed::Q4_0(_) => Format::Q4_0,
+            Packed::Q4_1(_) => Format::Q4_1,
+            Packed::Q5_0(_) => Format::Q5_0,
+            Packed::Q5_1(_) => Format::Q5_1,
+            Packed::Q4K(_) => Format::Q4K,
+            Packed::Q5K(_) => Format::Q5K,
+            Packed::Q6K(_) => Format::Q6K,
         }
     }
 
@@ -214,8 +218,14 @@ impl Matrix {
         match &self.packed {
             Packed::F32(t) => size_of_val(t.as_slice()),
             Packed::F16(t) | Packed::Bf16(t) => size_of_val(t.as_slice()),
-            Packed::Q8(t) => size_of_val(t.as_slice()),
-            Packed::Q4(t) => size_of_val(t.as_slice()),
+            Packed::Q8_0(t) => size_of_val(t.as_slice()),
+            Packed::Q4_0(t) => size_of_val(t.as_slice()),
+            Packed::Q4_1(t) => size_of_val(t.as_slice()),
+            Packed::Q5_0(t) => size_of_val(t.as_slice()),
+            Packed::Q5_1(t) => size_of_val(t.as_slice()),
+            Packed::Q4K(t) => size_of_val(t.as_slice()),
+            Packed::Q5K(t) => size_of_val(t.as_slice()),
+            Packed::Q6K(t) => size_of_val(t.as_slice()),
         }
     }
 
@@ -225,14 +235,24 @@ impl Matrix {
 
     /// Some of the tiles.
     pub(crate) fn some(&self, tiles: Range<usize>) -> Tiles<'_> {
-        let floats = tiles.start * TILE * self.inner..tiles.end * TILE * self.inner;
-        let blocks = tiles.start * (self.inner / BLOCK)..tiles.end * (self.inner / BLOCK);
+        fn blocks<B: Block>(all: &[B], tiles: Range<usize>, inner: usize) -> &[B] {
+            let of_one = inner / (B::BLOCKS * BLOCK);
+            &all[tiles.start * of_one..tiles.end * of_one]
+        }
+        let inner = self.inner;
+        let floats = tiles.start * TILE * inner..tiles.end * TILE * inner;
         match &self.packed {
             Packed::F32(t) => Tiles::F32(&t[floats]),
             Packed::F16(t) => Tiles::F16(&t[floats]),
             Packed::Bf16(t) => Tiles::Bf16(&t[floats]),
-            Packed::Q8(t) => Tiles::Q8(&t[blocks]),
-            Packed::Q4(t) => Tiles::Q4(&t[blocks]),
+            Packed::Q8_0(t) => Tiles::Q8_0(blocks(t, tiles, inner)),
+            Packed::Q4_0(t) => Tiles::Q4_0(blocks(t, tiles, inner)),
+            Packed::Q4_1(t) => Tiles::Q4_1(blocks(t, tiles, inner)),
+            Packed::Q5_0(t) => Tiles::Q5_0(blocks(t, tiles, inner)),
+            Packed::Q5_1(t) => Tiles::Q5_1(blocks(t, tiles, inner)),
+            Packed::Q4K(t) => Tiles::Q4K(blocks(t, tiles, inner)),
+            Packed::Q5K(t) => Tiles::Q5K(blocks(t, tiles, inner)),
+            Packed::Q6K(t) => Tiles::Q6K(blocks(t, tiles, inner)),
         }
     }
 
@@ -248,90 +268,75 @@ impl Matrix {
     pub fn row(&self, row: usize, out: &mut [f32]) {
         assert!(row < self.rows && out.len() == self.inner, "row {row} of {}", self.rows);
         let (tile, lane) = (row / TILE, row % TILE);
-        let at = |k: usize| (tile * self.inner + k) * TILE + lane;
-        match &self.packed {
-            Packed::F32(t) => out.iter_mut().enumerate().for_each(|(k, x)| *x = t[at(k)]),
-            Packed::F16(t) => {
-                out.iter_mut().enumerate().for_each(|(k, x)| *x = f16::from_bits(t[at(k)]).to_f32())
-            }
-            Packed::Bf16(t) => {
-                out.iter_mut().enumerate().for_each(|(k, x)| *x = bf16::from_bits(t[at(k)]).to_f32())
-            }
-            Packed::Q8(t) => {
-                let blocks = self.inner / BLOCK;
-                for (k, x) in out.iter_mut().enumerate() {
-                    let block = &t[tile * blocks + k / BLOCK];
-                    let number = block.numbers[place(k % BLOCK, lane)];
-                    *x = f32::from(number) * f16::from_bits(block.scales[lane]).to_f32();
-                }
-            }
-            Packed::Q4(t) => {
-                let blocks = self.inner / BLOCK;
-                for (k, x) in out.iter_mut().enumerate() {
-                    let block = &t[tile * blocks + k / BLOCK];
-                    let (k, half) = (k % BLOCK % (BLOCK / 2), k % BLOCK / (BLOCK / 2));
-                    let number = block.numbers[place(k, lane)] >> (4 * half) & 15;
-                    let (scale, least) =
-                        (f16::from_bits(block.scales[lane]), f16::from_bits(block.least[lane]));
-                    *x = f32::from(number) * scale.to_f32() + least.to_f32();
+        match self.some(tile..tile + 1) {
+            Tiles::F32(t) | Tiles::Apart(t, _) => row_of(t, lane, |x| x, out),
+            Tiles::F16(t) => row_of(t, lane, |x| f16::from_bits(x).to_f32(), out),
+            Tiles::Bf16(t) => row_of(t, lane, |x| bf16::from_bits(x).to_f32(), out),
+            Tiles::Q8_0(t) => row_of_blocks(t, lane, out),
+            Tiles::Q4_0(t) => row_of_blocks(t, lane, out),
+            Tiles::Q4_1(t) => row_of_blocks(t, lane, out),
+            Tiles::Q5_0(t) => row_of_blocks(t, lane, out),
+            Tiles::Q5_1(t) => row_of_blocks(t, lane, out),
+            Tiles::Q4K(t) => row_of_blocks(t, lane, out),
+            Tiles::Q5K(t) => row_of_blocks(t, lane, out),
+            Tiles::Q6K(t) => row_of_blocks(t, lane, out),
+        }
+    }
+}
+
+fn row_of<W: Copy>(tile: &[W], lane: usize, wide: impl Fn(W) -> f32, out: &mut [f32]) {
+    for (x, numbers) in out.iter_mut().zip(tile.chunks_exact(TILE)) {
+        *x = wide(numbers[lane]);
+    }
+}
+
+fn row_of_blocks<B: Block>(tile: &[B], lane: usize, out: &mut [f32]) {
+    for (block, out) in tile.iter().zip(out.chunks_exact_mut(B::BLOCKS * BLOCK)) {
+        for (b, out) in out.chunks_exact_mut(BLOCK).enumerate() {
+            let least = block.least(b).map_or(0.0, |least| least[lane]);
+            for (group, out) in out.chunks_exact_mut(8).enumerate() {
+                let (pairs, scale) = (block.group(b, group), block.scales(b, group * B::SCALES / 4)[lane]);
+                for (n, x) in out.iter_mut().enumerate() {
+                    *x = f32::from(pairs[n / 2][2 * lane + n % 2]) * scale + least;
                 }
             }
         }
     }
 }
 
-const EMPTY: Q8 = Q8 { scales: [0; TILE], numbers: [0; TILE * BLOCK] };
-
-const NOTHING: Q4 = Q4 { scales: [0; TILE], least: [0; TILE], numbers: [0; TILE * BLOCK / 2] };
-
-/// Where number `k` of a lane's block stands.
-fn place(k: usize, lane: usize) -> usize {
-    k / 2 * 2 * TILE + lane * 2 + k % 2
+/// Blocks from a file's bytes.
+fn read<B: Block>(bytes: &[u8], rows: usize, inner: usize) -> Option<Vec<B>> {
+    let of_one = B::BLOCKS * BLOCK;
+    let blocks = inner / of_one;
+    let fits = inner > 0 && inner.is_multiple_of(of_one);
+    if !fits || bytes.len() != rows.checked_mul(blocks)?.checked_mul(B::SIZE)? {
+        return None;
+    }
+    let mut tiles = vec![B::EMPTY; rows.div_ceil(TILE) * blocks];
+    for (n, block) in bytes.chunks_exact(B::SIZE).enumerate() {
+        let (row, b) = (n / blocks, n % blocks);
+        tiles[row / TILE * blocks + b].put(row % TILE, block);
+    }
+    Some(tiles)
 }
 
-fn put(tile: &mut Q8, lane: usize, scale: u16, numbers: &[i8; BLOCK]) {
-    tile.scales[lane] = scale;
-    for (k, number) in numbers.iter().enumerate() {
-        tile.numbers[place(k, lane)] = *number;
+/// Blocks made of numbers, `of` each 32.
+fn quantised<B: Block>(
+    numbers: &[f32],
+    rows: usize,
+    inner: usize,
+    of: impl Fn(&[f32], &mut Vec<u8>),
+) -> Vec<B> {
+    let blocks = inner / BLOCK;
+    let mut tiles = vec![B::EMPTY; rows.div_ceil(TILE) * blocks];
+    let mut bytes = Vec::with_capacity(B::SIZE);
+    for (n, numbers) in numbers.chunks_exact(BLOCK).enumerate() {
+        let (row, b) = (n / blocks, n % blocks);
+        bytes.clear();
+        of(numbers, &mut bytes);
+        tiles[row / TILE * blocks + b].put(row % TILE, &bytes);
     }
-}
-
-/// `halves`: numbers 0 to 15 in the lower halves, 16 to 31 in the upper ones, as ggml has them.
-fn put_halves(tile: &mut Q4, lane: usize, (scale, least): (f16, f16), halves: &[u8; BLOCK / 2]) {
-    tile.scales[lane] = scale.to_bits();
-    tile.least[lane] = least.to_bits();
-    for (k, byte) in halves.iter().enumerate() {
-        tile.numbers[place(k, lane)] = *byte;
-    }
-}
-
-/// A block in four bits, from its least number to its greatest in fifteen steps, as ggml's `Q4_1`.
-fn halved(numbers: &[f32]) -> (f16, f16, [u8; BLOCK / 2]) {
-    let (least, most) = numbers.iter().fold((f32::MAX, f32::MIN), |(a, b), x| (a.min(*x), b.max(*x)));
-    let step = (most - least) / 15.0;
-    let by = if step > 0.0 { 1.0 / step } else { 0.0 };
-    let of = |x: f32| ((x - least) * by).round().clamp(0.0, 15.0) as u8;
-    let mut halves = [0u8; BLOCK / 2];
-    for (k, byte) in halves.iter_mut().enumerate() {
-        *byte = of(numbers[k]) | of(numbers[k + BLOCK / 2]) << 4;
-    }
-    // Weights that are no numbers stay none.
-    let broken = numbers.iter().any(|x| !x.is_finite());
-    (f16::from_f32(if broken { f32::NAN } else { step }), f16::from_f32(least), halves)
-}
-
-/// A block as ggml quantises it: scale = largest magnitude / 127, rounded to f16 after the numbers were made with it.
-fn quantised(numbers: &[f32]) -> (u16, [i8; BLOCK]) {
-    let top = numbers.iter().fold(0.0f32, |a, x| a.max(x.abs()));
-    let scale = top / 127.0;
-    let by = if scale > 0.0 { 1.0 / scale } else { 0.0 };
-    let mut bytes = [0i8; BLOCK];
-    for (byte, number) in bytes.iter_mut().zip(numbers) {
-        *byte = (number * by).round().clamp(-127.0, 127.0) as i8;
-    }
-    // Weights that are no numbers stay none.
-    let broken = numbers.iter().any(|x| !x.is_finite());
-    (f16::from_f32(if broken { f32::NAN } else { scale }).to_bits(), bytes)
+    tiles
 }
 
 fn interleaved<W: Copy + Default>(
@@ -353,6 +358,7 @@ fn interleaved<W: Copy + Default>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tests::{Drawn, file_of};
 
     fn numbers(n: usize) -> Vec<f32> {
         (0..n).map(|i| ((i * 37 % 101) as f32 - 50.0) / 16.0).collect()
@@ -363,13 +369,13 @@ mod tests {
         let (rows, inner) = (11, 64);
         let all = numbers(rows * inner);
         let mut row = vec![0.0; inner];
-        for format in Format::ALL {
+        for (format, most) in Format::MADE.into_iter().zip([0.0, 0.0, 0.0, 0.02, 0.4, 0.22]) {
             let matrix = Matrix::pack(&all, rows, inner, format);
             assert_eq!((matrix.rows(), matrix.inner(), matrix.format()), (rows, inner, format));
             for (n, expected) in all.chunks_exact(inner).enumerate() {
                 matrix.row(n, &mut row);
                 let off = row.iter().zip(expected).fold(0.0f32, |a, (x, y)| a.max((x - y).abs()));
-                assert!(off <= [0.0, 0.0, 0.0, 0.02, 0.22][format as usize], "{format}: off by {off}");
+                assert!(off <= most, "{format}: off by {off}");
             }
         }
     }
@@ -383,40 +389,86 @@ mod tests {
         );
     }
 
+    /// One block's numbers as ggml's `dequantize_row_…` has them, written after its source, number by number.
+    fn as_ggml(format: Format, block: &[u8]) -> Vec<f32> {
+        let half = |at: usize| f16::from_le_bytes([block[at], block[at + 1]]).to_f32();
+        let nibble = |from: usize, n: usize| block[from + n % 16] >> (n / 16 * 4) & 15;
+        let fifth = |from: usize, n: usize| (block[from + n / 8] >> (n % 8) & 1) << 4;
+        let k4 = |j: usize| {
+            let s = &block[4..16];
+            match j {
+                0..4 => (s[j] & 63, s[j + 4] & 63),
+                _ => (s[j + 4] & 15 | s[j - 4] >> 6 << 4, s[j + 4] >> 4 | s[j] >> 6 << 4),
+            }
+        };
+        let signed = |byte: u8| f32::from(i8::from_le_bytes([byte]));
+        let wide = format.block().expect("blocks").0;
+        let of = |n: usize| match format {
+            Format::Q8_0 => half(0) * signed(block[2 + n]),
+            Format::Q4_0 => half(0) * (f32::from(nibble(2, n)) - 8.0),
+            Format::Q4_1 => half(0) * f32::from(nibble(4, n)) + half(2),
+            Format::Q5_0 => half(0) * (f32::from(nibble(6, n) | fifth(2, n)) - 16.0),
+            Format::Q5_1 => half(0) * f32::from(nibble(8, n) | fifth(4, n)) + half(2),
+            Format::Q4K | Format::Q5K => {
+                let (scale, least) = k4(n / 32);
+                let lows = if format == Format::Q4K { 16 } else { 48 };
+                let low = block[lows + n / 64 * 32 + n % 32] >> (n / 32 % 2 * 4) & 15;
+                let high = if format == Format::Q5K { (block[16 + n % 32] >> (n / 32) & 1) << 4 } else { 0 };
+                half(0) * f32::from(scale) * f32::from(low | high) - half(2) * f32::from(least)
+            }
+            Format::Q6K => {
+                let (of_half, l) = (n % 128 / 32, n % 32);
+                let low = block[n / 128 * 64 + of_half % 2 * 32 + l] >> (of_half / 2 * 4) & 15;
+                let high = block[128 + n / 128 * 32 + l] >> (2 * of_half) & 3;
+                half(208) * signed(block[192 + n / 16]) * (f32::from(low | high << 4) - 32.0)
+            }
+            Format::F32 | Format::F16 | Format::Bf16 => unreachable!("no blocks"),
+        };
+        (0..wide).map(of).collect()
+    }
+
     #[test]
-    fn bytes_of_a_file_are_the_same_matrix() {
-        let all = numbers(9 * 64);
-        let packed = Matrix::pack(&all, 9, 64, Format::Q8);
-        let mut bytes = Vec::new();
-        for block in all.chunks_exact(BLOCK) {
-            let (scale, numbers) = quantised(block);
-            bytes.extend(scale.to_le_bytes());
-            bytes.extend(numbers.map(|n| n.to_le_bytes()[0]));
+    fn numbers_of_a_file_are_kept_to_the_bit() {
+        let mut drawn = Drawn::new(5);
+        for format in Format::ALL {
+            let Some((of_one, size)) = format.block() else { continue };
+            let (rows, inner) = (11, 2 * of_one);
+            let bytes = file_of(format, rows * inner, 0.1, &mut drawn);
+            let matrix = Matrix::read(&bytes, rows, inner, format).expect("whole");
+            assert_eq!((matrix.rows(), matrix.inner(), matrix.format()), (rows, inner, format));
+            let bits = matrix.bytes() as f64 * 8.0 / (16 * inner) as f64;
+            assert!(bits <= size as f64 * 8.0 / of_one as f64 * 1.03, "{format} takes {bits} bits a number");
+            let mut row = vec![0.0; inner];
+            for (n, bytes) in bytes.chunks_exact(2 * size).enumerate() {
+                matrix.row(n, &mut row);
+                let expected: Vec<f32> = bytes.chunks_exact(size).flat_map(|b| as_ggml(format, b)).collect();
+                assert!(expected.iter().any(|x| *x != expected[0]));
+                assert_eq!(row, expected, "row {n} of {format}");
+            }
+            for (bytes, inner) in [(&bytes[1..], inner), (&bytes[..], inner - 1), (&bytes[..], 0)] {
+                assert!(Matrix::read(bytes, rows, inner, format).is_none());
+            }
         }
-        let read = Matrix::from_q8_0(&bytes, 9, 64).expect("whole");
-        let (mut a, mut b) = (vec![0.0; 64], vec![0.0; 64]);
-        for row in 0..9 {
-            packed.row(row, &mut a);
-            read.row(row, &mut b);
-            assert_eq!(a, b);
+    }
+
+    #[test]
+    fn what_is_packed_is_what_a_file_of_it_is() {
+        for (format, of) in [
+            (Format::Q8_0, chosen::q8_0 as fn(&[f32], &mut Vec<u8>)),
+            (Format::Q4_0, chosen::q4_0),
+            (Format::Q4_1, chosen::q4_1),
+        ] {
+            let all = numbers(9 * 64);
+            let mut bytes = Vec::new();
+            all.chunks_exact(BLOCK).for_each(|block| of(block, &mut bytes));
+            let read = Matrix::read(&bytes, 9, 64, format).expect("whole");
+            let packed = Matrix::pack(&all, 9, 64, format);
+            let (mut a, mut b) = (vec![0.0; 64], vec![0.0; 64]);
+            for row in 0..9 {
+                packed.row(row, &mut a);
+                read.row(row, &mut b);
+                assert_eq!(a, b);
+            }
         }
-        let mut bytes_of_four = [Vec::new(), Vec::new()];
-        for n in 0..9u8 * 2 {
-            let scale = f16::from_f32(0.5 + f32::from(n)).to_le_bytes();
-            let halves: [u8; 16] = std::array::from_fn(|k| (k as u8).wrapping_mul(37).wrapping_add(n));
-            bytes_of_four[0].extend(scale.iter().chain(&halves));
-            bytes_of_four[1].extend(scale.iter().chain(&f16::from_f32(-3.0).to_le_bytes()).chain(&halves));
-        }
-        for (least, bytes) in [false, true].into_iter().zip(&bytes_of_four) {
-            let read = Matrix::from_q4(bytes, 9, 64, least).expect("whole");
-            read.row(8, &mut a);
-            let (scale, halves) = (0.5 + 17.0, |k: u8| k.wrapping_mul(37).wrapping_add(17));
-            let nought = if least { -3.0 } else { -8.0 * scale };
-            assert_eq!(a[32 + 5], f32::from(halves(5) & 15) * scale + nought);
-            assert_eq!(a[32 + 16 + 5], f32::from(halves(5) >> 4) * scale + nought);
-            assert!(Matrix::from_q4(&bytes[1..], 9, 64, least).is_none());
-        }
-        assert!(Matrix::from_q8_0(&bytes[1..], 9, 64).is_none());
-        assert!(Matrix::from_q8_0(&bytes, 9, 63).is_none());
     }
 }

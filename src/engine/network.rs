@@ -170,6 +170,11 @@ impl Network {
         all.iter().map(|(format, _)| format.name()).collect::<Vec<_>>().join("+")
     }
 
+    /// Bytes of the matrices that a pass reads whole: all but an embedding that is not the head too, of which it takes rows.
+    pub fn bytes_of_a_pass(&self) -> usize {
+        self.layers.iter().flat_map(Layer::matrices).map(Matrix::bytes).sum::<usize>() + self.head.bytes()
+    }
+
     /// Bytes that its matrices take; those of a tied head once.
     pub fn bytes(&self) -> usize {
         let layers = self.layers.iter().flat_map(Layer::matrices).map(Matrix::bytes);

@@ -45,7 +45,7 @@ impl Input {
 
     /// Makes the 16 bits that quantised matrices want, if one of these is.
     fn ready(&mut self, kernel: Kernel, of: &[&Matrix]) {
-        let quantised = of.iter().any(|matrix| matrix.format().is_quantised());
+        let quantised = of.iter().any(|matrix| matrix.format().block().is_some());
         let n = if quantised { self.floats.len() } else { 0 };
         self.numbers.resize(n, 0);
         self.scales.resize(n / BLOCK, 0.0);

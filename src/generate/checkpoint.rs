@@ -13,7 +13,7 @@ use crate::fault::{Fault, Result};
 use crate::folder::Folder;
 use crate::job::{Cancel, Report};
 
-const HEAD: &str = "lm_head.weight";
+pub(super) const HEAD: &str = "lm_head.weight";
 
 /// A dense decoder, loaded and checked: every tensor that [`Shape::tensors`] names is there in its shape.
 #[derive(Debug)]
@@ -37,19 +37,41 @@ pub fn digest(folder: &Folder) -> Result<String> {
     folder.digest_of(&files_of(folder)?)
 }
 
+/// A dense decoder of which everything was read and checked but the tensors' numbers.
+pub(super) struct Unread {
+    /// As a [`Checkpoint`]'s.
+    pub(super) shape: Shape,
+    pub(super) codec: Codec,
+    /// Where its tensors are.
+    pub(super) listing: Listing,
+    /// Bytes that they take in f32.
+    pub(super) bytes: u64,
+}
+
+impl Unread {
+    /// Reads and checks settings, tokenizer and headers in `folder`.
+    ///
+    /// # Errors
+    /// A [`Fault`] naming file, tensor and shapes.
+    pub(super) fn open(folder: &Folder) -> Result<Self> {
+        let mut shape = Shape::read(folder)?;
+        let codec = Codec::read(folder, &shape.eos)?;
+        let listing = Listing::open(folder, &files_of(folder)?)?;
+        let (faults, bytes) = compare(&mut shape, &listing);
+        match faults.into_iter().next() {
+            Some(fault) => Err(fault.into()),
+            None => Ok(Self { shape, codec, listing, bytes }),
+        }
+    }
+}
+
 impl Checkpoint {
     /// Loads the model in `folder`, called `name` in reports. Looks at `cancel` between two tensors.
     ///
     /// # Errors
     /// A [`Fault`] naming file, tensor and shapes, or [`crate::fault::Error::Cancelled`].
     pub fn load(folder: &Folder, name: &str, report: Report, cancel: &Cancel) -> Result<Self> {
-        let mut shape = Shape::read(folder)?;
-        let codec = Codec::read(folder, &shape.eos)?;
-        let mut listing = Listing::open(folder, &files_of(folder)?)?;
-        let (faults, bytes) = compare(&mut shape, &listing);
-        if let Some(fault) = faults.into_iter().next() {
-            return Err(fault.into());
-        }
+        let Unread { shape, codec, mut listing, bytes } = Unread::open(folder)?;
         cancel.check()?;
         check_memory(&folder.place(""), bytes)?;
         let names: Vec<String> = shape.tensors().map(|(name, _)| name).collect();

@@ -78,6 +78,22 @@ impl Model {
         }
     }
 
+    /// Bytes of weights that are read for each token; `None` where nobody knows.
+    pub fn weight_bytes(&self) -> Option<u64> {
+        match &self.0 {
+            Voice::Network(network) => network.weight_bytes(),
+            Voice::Recorded(_) | Voice::Remote(_) => None,
+        }
+    }
+
+    /// Whether both answer from the same weights in memory, so that one pass over them serves both.
+    pub fn shares_weights_with(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (Voice::Network(a), Voice::Network(b)) => a.shares_weights_with(b),
+            _ => false,
+        }
+    }
+
     /// How many answers are asked of it at a time when many are made; `None` where this machine computes them.
     pub fn in_flight(&self) -> Option<NonZeroUsize> {
         match &self.0 {

@@ -232,6 +232,22 @@ impl Network {
         &self.codec
     }
 
+    /// Bytes of weights read for each token, whoever else is served by the same reading; `None` where candle computes.
+    pub(super) fn weight_bytes(&self) -> Option<u64> {
+        match &self.engine {
+            Engine::Own { base, .. } => Some(base.weight_bytes()),
+            Engine::Candle(_) => None,
+        }
+    }
+
+    /// Whether both answer from the same weights in memory, so that one pass serves both.
+    pub(super) fn shares_weights_with(&self, other: &Self) -> bool {
+        match (&self.engine, &other.engine) {
+            (Engine::Own { base: a, .. }, Engine::Own { base: b, .. }) => Arc::ptr_eq(a, b),
+            _ => false,
+        }
+    }
+
     /// The prompt that asks for the next turn, in the model's own chat template.
     ///
     /// # Errors

@@ -23,6 +23,10 @@ pub enum Quant {
     /// Signed bytes with a scale for every 32, ggml's format: half the memory of bf16, and nearly twice as fast.
     #[serde(rename = "q8_0")]
     Q8_0,
+    /// Four bits with a scale for every 32, ggml's format, of the layers' matrices; embedding and head, whose errors reach
+    /// every token, as in `Q8_0`.
+    #[serde(rename = "q4_0")]
+    Q4_0,
 }
 
 /// What computes a model.
@@ -41,7 +45,7 @@ impl Ways {
     pub fn mark(self, identity: String) -> String {
         match self.quant {
             Quant::None => identity,
-            Quant::Q8_0 => {
+            Quant::Q8_0 | Quant::Q4_0 => {
                 blake3::hash(format!("{identity}\n{}", self.quant).as_bytes()).to_hex().to_string()
             }
         }
@@ -53,6 +57,7 @@ impl fmt::Display for Quant {
         f.write_str(match self {
             Self::None => "none",
             Self::Q8_0 => "q8_0",
+            Self::Q4_0 => "q4_0",
         })
     }
 }
@@ -63,7 +68,8 @@ impl FromStr for Quant {
         match name {
             "none" => Ok(Self::None),
             "q8_0" => Ok(Self::Q8_0),
-            other => Err(format!("{other:?}, where \"none\" or \"q8_0\" is expected")),
+            "q4_0" => Ok(Self::Q4_0),
+            other => Err(format!("{other:?}, where \"none\", \"q8_0\" or \"q4_0\" is expected")),
         }
     }
 }

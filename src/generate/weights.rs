@@ -136,6 +136,11 @@ impl Listing {
         bytes.into_iter().max_by_key(|(_, n)| *n).map(|(name, _)| name).unwrap_or_default()
     }
 
+    /// Bytes of all tensors in the files.
+    pub(super) fn bytes(&self) -> u64 {
+        self.entries.values().map(|e| (e.info.data_offsets.1 - e.info.data_offsets.0) as u64).sum()
+    }
+
     /// Where a tensor is, or would have to be, for a person.
     pub(super) fn place(&self, name: &str) -> String {
         let source = self.entries.get(name).map_or(0, |e| e.source);

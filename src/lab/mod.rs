@@ -247,6 +247,7 @@ pub fn ways(settings: &config::Engine) -> Ways {
     let quant = match settings.quant {
         config::Quant::None => Quant::None,
         config::Quant::Q8_0 => Quant::Q8_0,
+        config::Quant::Q4_0 => Quant::Q4_0,
     };
     Ways { quant, ..Ways::default() }
 }

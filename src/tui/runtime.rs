@@ -12,6 +12,7 @@ use crate::config::Turns;
 use crate::config::{Colour, Settings};
 use crate::corpus::{Entry, Split};
 use crate::fault::{Error, Fault};
+use crate::generate;
 use crate::job::{self, Cancel, Progress, Task};
 use crate::lab::{self, Asking, Lab, Planning, Tuning};
 use crate::retrieve::{Index, Ranking};
@@ -342,15 +343,19 @@ impl Runtime {
         Ok(())
     }
 
-    /// Loads the models ahead, so that the first question does not wait. What is wrong with them is told when
-    /// they are asked.
+    /// Loads the models ahead, so that the first question does not wait, and measures how fast memory is read. What is wrong
+    /// with the models is told when they are asked.
     fn warm(&mut self, pair: Pair) -> std::io::Result<()> {
-        let lab = Arc::clone(&self.lab);
+        let (lab, sender) = (Arc::clone(&self.lab), self.sender.clone());
         self.warming = Some(job::spawn("warm", move |cancel| {
             for contender in [&pair.baseline, &pair.tuned] {
                 if let Err(error) = lab.models.get(contender, job::SILENT, &cancel) {
                     tracing::info!("{}: {error}", contender.name);
                 }
+            }
+            // Once nothing else is read, and before anything is asked.
+            if !cancel.is_cancelled() {
+                let _ = sender.send(Message::Memory(generate::memory_speed()));
             }
         })?);
         Ok(())

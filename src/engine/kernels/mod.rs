@@ -20,40 +20,22 @@
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx2_quants;
 mod lanes;
 mod plain;
 mod pool;
 #[cfg(test)]
 mod tests;
+mod tiles;
 
 pub use pool::{Part, Pool};
+pub use tiles::{Block, Q4_0, Q4_1, Q4K, Q5_0, Q5_1, Q5K, Q6K, Q8_0};
 
 /// Rows of one tile.
 pub const TILE: usize = 8;
 /// Inner numbers that share a scale in quantised formats.
 pub const BLOCK: usize = 32;
-
-/// One tile's numbers of one block in `Q8_0`: eight rows of 32 signed bytes with a scale each.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(C)]
-pub struct Q8 {
-    /// Scales of the rows, as f16.
-    pub scales: [u16; TILE],
-    /// Byte `16 p + 2 r + i` is number `2 p + i` of row `r`: two of each row beside each other, as `vpmaddwd` wants them.
-    pub numbers: [i8; TILE * BLOCK],
-}
-
-/// One tile's numbers of one block in four bits: number = scale × nibble + least.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(C)]
-pub struct Q4 {
-    /// Scales of the rows, as f16.
-    pub scales: [u16; TILE],
-    /// What nought stands for in each row, as f16.
-    pub least: [u16; TILE],
-    /// Byte `16 p + 2 r + i` has number `2 p + i` of row `r` in its lower half, number `16 + 2 p + i` in its upper one.
-    pub numbers: [u8; TILE * BLOCK / 2],
-}
 
 /// Whole tiles of a matrix. All but the quantised ones hold, for each inner number, those of the eight rows beside each other.
 #[derive(Debug, Clone, Copy)]
@@ -67,14 +49,30 @@ pub enum Tiles<'a> {
     /// The upper halves of f32.
     Bf16(&'a [u16]),
     /// Blocks of a tile one after the other.
-    Q8(&'a [Q8]),
+    Q8_0(&'a [Q8_0]),
     /// Blocks of a tile one after the other.
-    Q4(&'a [Q4]),
+    Q4_0(&'a [Q4_0]),
+    /// Blocks of a tile one after the other.
+    Q4_1(&'a [Q4_1]),
+    /// Blocks of a tile one after the other.
+    Q5_0(&'a [Q5_0]),
+    /// Blocks of a tile one after the other.
+    Q5_1(&'a [Q5_1]),
+    /// Blocks of a tile one after the other.
+    Q4K(&'a [Q4K]),
+    /// Blocks of a tile one after the other.
+    Q5K(&'a [Q5K]),
+    /// Blocks of a tile one after the other.
+    Q6K(&'a [Q6K]),
 }
 
 impl Tiles<'_> {
     /// How many tiles of `inner` numbers a row these are.
     fn count(&self, inner: usize) -> usize {
+        fn blocks<B: Block>(tiles: &[B], inner: usize) -> (usize, usize) {
+            assert!(inner.is_multiple_of(B::BLOCKS * BLOCK), "{inner} are no whole blocks");
+            (tiles.len(), inner / (B::BLOCKS * BLOCK))
+        }
         let (len, of_one) = match self {
             Self::F32(t) => (t.len(), inner * TILE),
             Self::Apart(t, stride) => {
@@ -82,8 +80,14 @@ impl Tiles<'_> {
                 (t.len(), *stride)
             }
             Self::F16(t) | Self::Bf16(t) => (t.len(), inner * TILE),
-            Self::Q8(t) => (t.len(), inner / BLOCK),
-            Self::Q4(t) => (t.len(), inner / BLOCK),
+            Self::Q8_0(t) => blocks(t, inner),
+            Self::Q4_0(t) => blocks(t, inner),
+            Self::Q4_1(t) => blocks(t, inner),
+            Self::Q5_0(t) => blocks(t, inner),
+            Self::Q5_1(t) => blocks(t, inner),
+            Self::Q4K(t) => blocks(t, inner),
+            Self::Q5K(t) => blocks(t, inner),
+            Self::Q6K(t) => blocks(t, inner),
         };
         assert!(of_one > 0 && len % of_one == 0, "{len} are no whole tiles of {inner}");
         len / of_one

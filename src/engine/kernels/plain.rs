@@ -1,6 +1,7 @@
 //! Products in plain Rust: what runs where there is no AVX2, and what the other ways are held against.
 
-use super::{BLOCK, Q4, Q8, Quants, TILE, Tiles, Vectors};
+use super::tiles::GROUPS;
+use super::{BLOCK, Block, Quants, TILE, Tiles, Vectors};
 use half::{bf16, f16};
 
 pub(super) fn multiply(tiles: Tiles, count: usize, x: &Vectors, out: &mut [f32]) {
@@ -9,8 +10,14 @@ pub(super) fn multiply(tiles: Tiles, count: usize, x: &Vectors, out: &mut [f32])
         Tiles::Apart(t, stride) => floats(t, stride, |w| w, count, x, out),
         Tiles::F16(t) => floats(t, x.inner * TILE, |w| f16::from_bits(w).to_f32(), count, x, out),
         Tiles::Bf16(t) => floats(t, x.inner * TILE, |w| bf16::from_bits(w).to_f32(), count, x, out),
-        Tiles::Q8(t) => blocks(t, q8, count, x, out),
-        Tiles::Q4(t) => blocks(t, q4, count, x, out),
+        Tiles::Q8_0(t) => blocks(t, count, x, out),
+        Tiles::Q4_0(t) => blocks(t, count, x, out),
+        Tiles::Q4_1(t) => blocks(t, count, x, out),
+        Tiles::Q5_0(t) => blocks(t, count, x, out),
+        Tiles::Q5_1(t) => blocks(t, count, x, out),
+        Tiles::Q4K(t) => blocks(t, count, x, out),
+        Tiles::Q5K(t) => blocks(t, count, x, out),
+        Tiles::Q6K(t) => blocks(t, count, x, out),
     }
 }
 
@@ -37,54 +44,45 @@ fn floats<W: Copy>(
     }
 }
 
-/// What a block adds to the rows' sums, of a vector's numbers, their scale and their sum.
-type Added<B> = fn(&B, &[i16], (f32, f32), &mut [f32; TILE]);
-
-fn q8(block: &Q8, numbers: &[i16], (scale, _): (f32, f32), sums: &mut [f32; TILE]) {
-    let mut whole = [0i32; TILE];
-    for (w, x) in block.numbers.chunks_exact(2 * TILE).zip(numbers.chunks_exact(2)) {
-        for r in 0..TILE {
-            whole[r] += i32::from(w[2 * r]) * i32::from(x[0]) + i32::from(w[2 * r + 1]) * i32::from(x[1]);
-        }
-    }
-    for r in 0..TILE {
-        sums[r] += whole[r] as f32 * (f16::from_bits(block.scales[r]).to_f32() * scale);
-    }
-}
-
-fn q4(block: &Q4, numbers: &[i16], (scale, sum): (f32, f32), sums: &mut [f32; TILE]) {
-    let mut whole = [0i32; TILE];
-    let (low, high) = numbers.split_at(BLOCK / 2);
-    for ((w, low), high) in
-        block.numbers.chunks_exact(2 * TILE).zip(low.chunks_exact(2)).zip(high.chunks_exact(2))
-    {
-        for r in 0..TILE {
-            for i in 0..2 {
-                let byte = i32::from(w[2 * r + i]);
-                whole[r] += (byte & 15) * i32::from(low[i]) + (byte >> 4) * i32::from(high[i]);
-            }
-        }
-    }
-    for r in 0..TILE {
-        sums[r] += whole[r] as f32 * (f16::from_bits(block.scales[r]).to_f32() * scale);
-        sums[r] += f16::from_bits(block.least[r]).to_f32() * sum;
-    }
-}
-
-fn blocks<B>(tiles: &[B], add: Added<B>, count: usize, x: &Vectors, out: &mut [f32]) {
+fn blocks<B: Block>(tiles: &[B], count: usize, x: &Vectors, out: &mut [f32]) {
     let q: &Quants = x.quants.as_ref().expect("quantised tiles with vectors that are not");
     let blocks = x.inner / BLOCK;
     for (v, out) in out.chunks_exact_mut((count * TILE).max(1)).enumerate() {
         let numbers = &q.numbers[v * x.inner..][..x.inner];
-        let scales = q.scales[v * blocks..][..blocks].iter().zip(&q.sums[v * blocks..]);
-        for (tile, out) in tiles.chunks_exact(blocks).zip(out.chunks_exact_mut(TILE)) {
+        let (scales, sums) = (&q.scales[v * blocks..][..blocks], &q.sums[v * blocks..][..blocks]);
+        for (tile, out) in tiles.chunks_exact(blocks / B::BLOCKS).zip(out.chunks_exact_mut(TILE)) {
             let mut rows = [0.0f32; TILE];
-            for ((block, numbers), (scale, sum)) in
-                tile.iter().zip(numbers.chunks_exact(BLOCK)).zip(scales.clone())
-            {
-                add(block, numbers, (*scale, *sum), &mut rows);
+            for b in 0..blocks {
+                let of = (&numbers[b * BLOCK..][..BLOCK], scales[b], sums[b]);
+                add(&tile[b / B::BLOCKS], b % B::BLOCKS, of, &mut rows);
             }
             out.copy_from_slice(&rows);
+        }
+    }
+}
+
+/// What the 32s `b` of a block add to the rows' sums, of a vector's numbers, their scale and their sum.
+fn add<B: Block>(block: &B, b: usize, (numbers, scale, sum): (&[i16], f32, f32), rows: &mut [f32; TILE]) {
+    let groups = GROUPS / B::SCALES;
+    for half in 0..B::SCALES {
+        let mut whole = [0i32; TILE];
+        for group in half * groups..(half + 1) * groups {
+            let pairs = block.group(b, group);
+            for (w, x) in pairs.iter().zip(numbers[group * 8..][..8].chunks_exact(2)) {
+                for r in 0..TILE {
+                    whole[r] +=
+                        i32::from(w[2 * r]) * i32::from(x[0]) + i32::from(w[2 * r + 1]) * i32::from(x[1]);
+                }
+            }
+        }
+        let scales = block.scales(b, half);
+        for r in 0..TILE {
+            rows[r] += whole[r] as f32 * (scales[r] * scale);
+        }
+    }
+    if let Some(least) = block.least(b) {
+        for r in 0..TILE {
+            rows[r] += least[r] * sum;
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::matrix::{Format, Matrix};
+use crate::tests::{Drawn, matrix_of};
 use proptest::prelude::*;
 
 fn kernels() -> Vec<Kernel> {
@@ -33,6 +34,19 @@ fn case() -> impl Strategy<Value = (usize, usize, usize, Vec<f32>, Vec<f32>)> {
     })
 }
 
+/// A matrix of a format and vectors for it, of the numbers given as far as they go: what files alone have is drawn, and blocks
+/// of 256 are made of as many numbers as those of 32.
+fn given(format: Format, rows: usize, inner: usize, w: &[f32], x: &[f32]) -> (Matrix, Vec<f32>) {
+    if Format::MADE.contains(&format) {
+        return (Matrix::pack(w, rows, inner, format), x.to_vec());
+    }
+    let times = if Matrix::suits(inner, format) { 1 } else { 8 };
+    let mut drawn = Drawn::new(w.iter().fold(1, |a, w| a.wrapping_mul(31) + u64::from(w.to_bits())));
+    let by = [4.0, 1e-3, 3e2][rows % 3];
+    let x = x.chunks_exact(inner).flat_map(|x| x.iter().cycle().take(times * inner)).copied().collect();
+    (matrix_of(format, rows, times * inner, by, &mut drawn), x)
+}
+
 fn quantised(kernel: Kernel, x: &[f32]) -> (Vec<i16>, Vec<f32>, Vec<f32>) {
     let blocks = x.len() / BLOCK;
     let (mut numbers, mut scales, mut sums) = (vec![0; x.len()], vec![0.0; blocks], vec![0.0; blocks]);
@@ -55,7 +69,8 @@ proptest! {
     #[test]
     fn products_are_those_of_a_scalar_loop((inner, rows, n, w, x) in case()) {
         for format in Format::ALL {
-            let matrix = Matrix::pack(&w, rows, inner, format);
+            let (matrix, x) = given(format, rows, inner, &w, &x);
+            let inner = matrix.inner();
             let mut row = vec![0.0; inner];
             for kernel in kernels() {
                 let out = product(kernel, &matrix, &x, n);
@@ -67,8 +82,8 @@ proptest! {
                         let exact: f64 = pairs.clone().map(|(w, x)| f64::from(*w) * f64::from(*x)).sum();
                         // Rounding of each term and, where there are blocks, of vectors to 16 bits of their largest.
                         let largest = x[v * inner..][..inner].iter().fold(0.0f64, |a, x| a.max(f64::from(x.abs())));
-                        // Four bits are a difference of two numbers, each as large as the row's largest.
-                        let apart = if format == Format::Q4 { 3.0 * row.iter().fold(0.0f64, |a, w| a.max(f64::from(w.abs()))) } else { 0.0 };
+                        // With a least number they are a difference of two, each as large as the row's largest.
+                        let apart = if !matches!(format, Format::F32 | Format::F16 | Format::Bf16 | Format::Q8_0 | Format::Q6K) { 3.0 * row.iter().fold(0.0f64, |a, w| a.max(f64::from(w.abs()))) } else { 0.0 };
                         let slack: f64 = pairs.map(|(w, x)| (f64::from(w.abs()) + apart) * (f64::from(x.abs()) * 1e-5 + largest * 2e-5)).sum();
                         let got = f64::from(out[v * width + r]);
                         prop_assert!((got - exact).abs() <= slack + 1e-30, "{format:?} {} row {r}: {got}, not {exact}", kernel.name());
@@ -83,7 +98,8 @@ proptest! {
     #[test]
     fn a_vector_has_the_same_product_alone_as_among_others((inner, rows, n, w, x) in case()) {
         for format in Format::ALL {
-            let matrix = Matrix::pack(&w, rows, inner, format);
+            let (matrix, x) = given(format, rows, inner, &w, &x);
+            let inner = matrix.inner();
             for kernel in kernels() {
                 let all = product(kernel, &matrix, &x, n);
                 let width = matrix.tiles() * TILE;
@@ -143,14 +159,16 @@ proptest! {
 fn the_largest_bytes_and_vectors_do_not_overflow() {
     for kernel in kernels() {
         for (byte, sign) in [(-128i8, 1.0f32), (-128, -1.0), (127, 1.0), (127, -1.0)] {
-            let tile =
-                [Q8 { scales: [half::f16::from_f32(1.0).to_bits(); TILE], numbers: [byte; TILE * BLOCK] }];
+            let mut tile = [Q8_0::EMPTY];
+            let mut bytes = half::f16::from_f32(1.0).to_le_bytes().to_vec();
+            bytes.extend([byte.to_le_bytes()[0]; BLOCK]);
+            (0..TILE).for_each(|row| tile[0].put(row, &bytes));
             let floats = [sign; BLOCK];
             let (numbers, scales, sums) = quantised(kernel, &floats);
             let quants = Some(Quants { numbers: &numbers, scales: &scales, sums: &sums });
             let mut out = [0.0; TILE];
             kernel.multiply(
-                Tiles::Q8(&tile),
+                Tiles::Q8_0(&tile),
                 &Vectors { floats: &floats, quants, n: 1, inner: BLOCK },
                 &mut out,
             );
@@ -166,7 +184,7 @@ fn numbers_that_are_none_are_not_hidden() {
             let mut x = vec![1.0; 2 * BLOCK];
             x[40] = bad;
             for format in Format::ALL {
-                let matrix = Matrix::pack(&vec![1.0; 3 * 2 * BLOCK], 3, 2 * BLOCK, format);
+                let (matrix, x) = given(format, 3, 2 * BLOCK, &[1.0; 3 * 2 * BLOCK], &x);
                 let out = product(kernel, &matrix, &x, 1);
                 assert!(out[..3].iter().all(|o| !o.is_finite()), "{format:?} {out:?}");
             }

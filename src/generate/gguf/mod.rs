@@ -95,10 +95,8 @@ pub(super) fn load(
     let Described { shape, codec, parameters, types, bytes } = described;
     check_memory(&source.place, bytes)?;
     let place = source.place.clone();
-    let widened = match ways.engine {
-        Engine::Own => widened(parameters, &shape, &content),
-        Engine::Candle => parameters <= MOST_WIDENED,
-    };
+    let own = ways.engine == Engine::Own && is_own(&shape, &content);
+    let widened = !own && parameters <= MOST_WIDENED;
     let slow = content.tensor_infos.values().any(|t| SLOW.contains(&t.ggml_dtype));
     let types = if widened && slow { format!("{types} widened to f32") } else { types };
     let mut tensors =
@@ -128,9 +126,9 @@ impl Opened {
         };
         let codec = words::codec(&content, folder, &source.place)?;
         let parameters: u64 = content.tensor_infos.values().map(|t| t.shape.elem_count() as u64).sum();
-        let widened = widened(parameters, &shape, &content);
-        let bytes =
-            content.tensor_infos.values().map(|t| bytes_in_memory(t.ggml_dtype, t.shape.dims(), widened));
+        let own = is_own(&shape, &content);
+        let all = content.tensor_infos.values();
+        let bytes = all.map(|t| bytes_in_memory(t.ggml_dtype, t.shape.dims(), own, parameters));
         let described = Described { shape, codec, parameters, types: most_of(&content), bytes: bytes.sum() };
         Ok(Self { content, described })
     }
@@ -148,21 +146,22 @@ fn factors(content: &Content, source: &mut Source, name: &str) -> Result<Vec<f32
     })
 }
 
-/// Whether numbers that candle is slow with are widened: not for juxta's own engine, where that has all of the file's.
-fn widened(parameters: u64, shape: &Shape, content: &Content) -> bool {
+/// Whether it is juxta's own engine that computes the file, since that has its make and all of its number types.
+fn is_own(shape: &Shape, content: &Content) -> bool {
     let has = content.tensor_infos.values().all(|t| t.shape.rank() < 2 || own::has(t.ggml_dtype));
-    parameters <= MOST_WIDENED && !(has && own::suits(shape, shape.window()))
+    has && own::suits(shape, shape.window())
 }
 
-/// Bytes that a tensor takes in memory: numbers without blocks are widened to f32, slow ones where `widened` says so, and
-/// of some candle makes a second copy for its fastest products, where rows and columns are whole tiles.
-fn bytes_in_memory(dtype: GgmlDType, dims: &[usize], widened: bool) -> u64 {
+/// Bytes that a tensor takes in memory while it is loaded: numbers without blocks are widened to f32; of those with blocks
+/// that candle computes, slow ones too where there are few enough `parameters`, and of some it makes a second copy for its
+/// fastest products, where rows and columns are whole tiles.
+fn bytes_in_memory(dtype: GgmlDType, dims: &[usize], own: bool, parameters: u64) -> u64 {
     let n: usize = dims.iter().product();
-    if is_dense(dtype, widened) {
+    if is_dense(dtype, !own && parameters <= MOST_WIDENED) {
         return 4 * n as u64;
     }
     let bytes = (n / dtype.block_size() * dtype.type_size()) as u64;
-    let packed = matches!(dtype, GgmlDType::Q8_0 | GgmlDType::Q4K | GgmlDType::Q6K);
+    let packed = !own && matches!(dtype, GgmlDType::Q8_0 | GgmlDType::Q4K | GgmlDType::Q6K);
     match dims {
         [rows, columns] if packed && rows % 16 == 0 && columns % 256 == 0 => 2 * bytes,
         _ => bytes,

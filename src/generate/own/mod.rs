@@ -11,14 +11,15 @@ mod pack;
 mod shelf;
 
 use super::adapter::Adapter;
-use super::checkpoint::{self, Checkpoint};
+use super::checkpoint::{self, Unread};
 use super::codec::Codec;
 use super::decoder::Parts;
+use super::inspect::check_memory;
 use super::shape::Shape;
 use super::ways::Quant;
-use crate::fault::{Fault, Result};
+use crate::fault::Result;
 use crate::folder::Folder;
-use crate::job::{Cancel, Report, threads};
+use crate::job::{Cancel, Progress, Report, threads};
 use desk::Desk;
 use juxta_engine::{Kernel, Network, Pool};
 pub(super) use pack::{has, has_formats, suits};
@@ -48,8 +49,16 @@ impl Base {
     /// From a decoder's parts, whose shape [`suits`].
     pub(super) fn new(parts: Parts, read: Shape, digest: String, quant: Quant) -> candle_core::Result<Self> {
         let shape = parts.shape.clone();
-        let network = pack::network(parts, quant)?;
-        Ok(Self { network, shape, read, digest, quant, desk: Desk::default(), shelf: Shelf::default() })
+        Ok(Self::with(pack::network(parts, quant)?, shape, read, digest, quant))
+    }
+
+    fn with(network: Network, shape: Shape, read: Shape, digest: String, quant: Quant) -> Self {
+        Self { network, shape, read, digest, quant, desk: Desk::default(), shelf: Shelf::default() }
+    }
+
+    /// Bytes of weights that one pass reads.
+    pub(super) fn weight_bytes(&self) -> u64 {
+        self.network.bytes_of_a_pass() as u64
     }
 
     /// What computes it, in which numbers, as records say it.
@@ -78,13 +87,18 @@ pub(super) fn shared(
     if let Some(base) = all.iter().filter_map(Weak::upgrade).find(same) {
         return Ok((base, Codec::read(folder, &read.eos)?));
     }
-    let Checkpoint { shape, weights, codec, digest } = Checkpoint::load(folder, name, report, cancel)?;
-    let base = checkpoint::parts(shape, weights).and_then(|parts| Base::new(parts, read, digest, quant));
-    let base = Arc::new(base.map_err(|e| {
-        Fault::new(folder.place(""), e)
-            .expected("a model that the engine can run")
-            .next("Report this with the model's name: its tensors were checked before.")
-    })?);
+    let Unread { shape, codec, mut listing, .. } = Unread::open(folder)?;
+    cancel.check()?;
+    check_memory(&folder.place(""), pack::bytes_read(&shape, &listing, quant))?;
+    let (mut done, total) = (0, shape.tensors().count() as u64);
+    let mut step = || -> Result<()> {
+        cancel.check()?;
+        report(Progress { doing: format!("loading {name}"), done, total });
+        done += 1;
+        Ok(())
+    };
+    let network = pack::read(&shape, &mut listing, quant, &mut step)?;
+    let base = Arc::new(Base::with(network, shape, read, digest, quant));
     all.push(Arc::downgrade(&base));
     Ok((base, codec))
 }
@@ -93,7 +107,7 @@ pub(super) fn shared(
 /// one is merged.
 pub(super) fn beside(adapter: &Adapter, base: &Base) -> Result<Option<Arc<juxta_engine::Adapter>>> {
     let Some(halves) = adapter.halves(&base.shape)? else { return Ok(None) };
-    let packed = pack::adapter(halves, &base.network, base.quant == Quant::Q8_0);
+    let packed = pack::adapter(halves, &base.network, base.quant != Quant::None);
     packed.map(|adapter| Some(Arc::new(adapter))).map_err(|what| adapter.cannot(&what))
 }
 
@@ -101,6 +115,12 @@ pub(super) fn beside(adapter: &Adapter, base: &Base) -> Result<Option<Arc<juxta_
 fn pool() -> &'static Pool {
     static POOL: OnceLock<Pool> = OnceLock::new();
     POOL.get_or_init(|| Pool::new(threads::all()))
+}
+
+/// Bytes a second that this machine reads from memory with the engine's threads, measured once.
+pub(super) fn memory_speed() -> f64 {
+    static SPEED: OnceLock<f64> = OnceLock::new();
+    *SPEED.get_or_init(|| juxta_engine::memory_speed(pool()))
 }
 
 fn kernel() -> Kernel {

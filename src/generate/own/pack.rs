@@ -1,9 +1,12 @@
 //! From a decoder's parts, which candle holds, to the engine's.
 
 use super::super::adapter::Halves;
+use super::super::checkpoint::HEAD;
 use super::super::decoder::{Embedding, Linear, Parts, Weight};
 use super::super::shape::{Family, Shape, Windows};
 use super::super::ways::Quant;
+use super::super::weights::Listing;
+use crate::fault::Fault;
 use candle_core::quantized::{GgmlDType, QMatMul, QTensor};
 use candle_core::{DType, Device, Result, Tensor, bail};
 use juxta_engine as engine;
@@ -23,10 +26,27 @@ pub(in super::super) fn suits(shape: &Shape, window: usize) -> bool {
     family && !caps && looks_back && shape.rope.turned == shape.head && shape.rope.amplitude == 1.0
 }
 
+/// The engine's name of a file's format for matrices, where it has it.
+fn format(dtype: GgmlDType) -> Option<Format> {
+    Some(match dtype {
+        GgmlDType::F32 => Format::F32,
+        GgmlDType::F16 => Format::F16,
+        GgmlDType::BF16 => Format::Bf16,
+        GgmlDType::Q8_0 => Format::Q8_0,
+        GgmlDType::Q4_0 => Format::Q4_0,
+        GgmlDType::Q4_1 => Format::Q4_1,
+        GgmlDType::Q5_0 => Format::Q5_0,
+        GgmlDType::Q5_1 => Format::Q5_1,
+        GgmlDType::Q4K => Format::Q4K,
+        GgmlDType::Q5K => Format::Q5K,
+        GgmlDType::Q6K => Format::Q6K,
+        GgmlDType::Q8_1 | GgmlDType::Q2K | GgmlDType::Q3K | GgmlDType::Q8K => return None,
+    })
+}
+
 /// Whether the engine has a file's format for matrices.
 pub(in super::super) fn has(dtype: GgmlDType) -> bool {
-    use GgmlDType::{BF16, F16, F32, Q4_0, Q4_1, Q8_0};
-    matches!(dtype, F32 | F16 | BF16 | Q8_0 | Q4_0 | Q4_1)
+    format(dtype).is_some()
 }
 
 /// Whether all of a file's matrices are in formats that the engine has.
@@ -51,48 +71,51 @@ fn vector(tensor: &Tensor) -> Result<Vec<f32>> {
     tensor.to_dtype(DType::F32)?.flatten_all()?.to_vec1()
 }
 
-fn dense(tensor: &Tensor, quant: Quant) -> Result<Matrix> {
+/// `as_made`: the format that a dense matrix is made into, if it is.
+fn dense(tensor: &Tensor, as_made: Option<Format>) -> Result<Matrix> {
     let (rows, inner) = tensor.dims2()?;
     let numbers = vector(tensor)?;
-    Ok(match quant {
-        Quant::Q8_0 if Matrix::suits(inner, Format::Q8) => Matrix::pack(&numbers, rows, inner, Format::Q8),
-        Quant::Q8_0 | Quant::None => Matrix::exact(&numbers, rows, inner),
+    Ok(match as_made.filter(|format| Matrix::suits(inner, *format)) {
+        Some(format) => Matrix::pack(&numbers, rows, inner, format),
+        None => Matrix::exact(&numbers, rows, inner),
     })
+}
+
+/// What matrices of layers are made into, and embedding and head.
+fn made(quant: Quant) -> (Option<Format>, Option<Format>) {
+    match quant {
+        Quant::None => (None, None),
+        Quant::Q8_0 => (Some(Format::Q8_0), Some(Format::Q8_0)),
+        Quant::Q4_0 => (Some(Format::Q4_0), Some(Format::Q8_0)),
+    }
 }
 
 fn quantised(tensor: &QTensor) -> Result<Matrix> {
     let (rows, inner) = tensor.shape().dims2()?;
-    let bytes = tensor.data()?;
-    let matrix = match tensor.dtype() {
-        GgmlDType::Q8_0 => Matrix::from_q8_0(&bytes, rows, inner),
-        GgmlDType::Q4_0 => Matrix::from_q4(&bytes, rows, inner, false),
-        GgmlDType::Q4_1 => Matrix::from_q4(&bytes, rows, inner, true),
-        _ => None,
-    };
-    match matrix {
-        Some(matrix) => Ok(matrix),
-        // Of a scale that no model has, but a file may: what the engine's tiles have no room for, numbers of their own have.
-        None => dense(&tensor.dequantize(&Device::Cpu)?, Quant::None),
+    match format(tensor.dtype()).filter(|format| format.block().is_some()) {
+        Some(format) => match Matrix::read(&tensor.data()?, rows, inner, format) {
+            Some(matrix) => Ok(matrix),
+            None => bail!("{} bytes for [{rows}, {inner}] in {format}", tensor.data()?.len()),
+        },
+        None => dense(&tensor.dequantize(&Device::Cpu)?, None),
     }
 }
 
-fn weight(weight: Weight, quant: Quant) -> Result<Matrix> {
+fn weight(weight: Weight, as_made: Option<Format>) -> Result<Matrix> {
     match weight {
-        Weight::Dense(tensor) => dense(&tensor, quant),
+        Weight::Dense(tensor) => dense(&tensor, as_made),
         Weight::Quantised(QMatMul::QTensor(tensor)) => quantised(&tensor),
-        Weight::Quantised(QMatMul::Tensor(tensor) | QMatMul::TensorF16(tensor)) => dense(&tensor, quant),
+        Weight::Quantised(QMatMul::Tensor(tensor) | QMatMul::TensorF16(tensor)) => dense(&tensor, as_made),
     }
 }
 
-fn linear(part: Linear, quant: Quant) -> Result<engine::Linear> {
+fn linear(part: Linear, as_made: Option<Format>) -> Result<engine::Linear> {
     let bias = part.bias.as_ref().map(vector).transpose()?;
-    Ok(engine::Linear { weight: weight(part.weight, quant)?, bias })
+    Ok(engine::Linear { weight: weight(part.weight, as_made)?, bias })
 }
 
-/// The engine's decoder. Each tensor is let go as soon as it is packed.
-pub(super) fn network(parts: Parts, quant: Quant) -> Result<engine::Network> {
-    let Parts { shape, embedding, layers, norm, head, beside } = parts;
-    let own = engine::Shape {
+fn shape_of(shape: &Shape, beside: bool) -> engine::Shape {
+    engine::Shape {
         vocabulary: shape.vocabulary,
         hidden: shape.hidden,
         feed_forward: shape.feed_forward,
@@ -103,12 +126,96 @@ pub(super) fn network(parts: Parts, quant: Quant) -> Result<engine::Network> {
         scale: shape.scale as f32,
         frequencies: shape.rope.frequencies().into_iter().map(|f| f as f32).collect(),
         beside,
+    }
+}
+
+/// Bytes that the weights of a Hugging Face folder take while they are read: packed, and the largest tensor widened beside them.
+pub(super) fn bytes_read(shape: &Shape, listing: &Listing, quant: Quant) -> u64 {
+    let sizes = shape.tensors().map(|(_, dims)| dims.iter().map(|d| *d as u64).product::<u64>());
+    let (all, largest) = sizes.fold((0u64, 0u64), |(all, most), n| (all.saturating_add(n), most.max(n)));
+    let packed = match quant {
+        Quant::None => listing.bytes(),
+        // Embedding and head may be most of it.
+        Quant::Q8_0 | Quant::Q4_0 => all / 32 * 34,
     };
+    packed.saturating_add(largest.saturating_mul(8))
+}
+
+/// The engine's decoder from a Hugging Face folder: each tensor is packed as soon as it is read, so that no more than one is in
+/// memory in f32.
+pub(super) fn read(
+    shape: &Shape,
+    listing: &mut Listing,
+    quant: Quant,
+    step: &mut dyn FnMut() -> crate::fault::Result<()>,
+) -> crate::fault::Result<engine::Network> {
+    let (of_layers, of_tokens) = made(quant);
+    let mut read = |name: &str| -> crate::fault::Result<Tensor> {
+        step()?;
+        listing.read(name)
+    };
+    let failed =
+        |e: candle_core::Error| Fault::new("the engine", e).expected("tensors that were checked before");
+    let embedding = Arc::new(dense(&read("model.embed_tokens.weight")?, of_tokens).map_err(failed)?);
+    let head = match shape.tied {
+        true => Arc::clone(&embedding),
+        false => Arc::new(dense(&read(HEAD)?, of_tokens).map_err(failed)?),
+    };
+    let mut layers = Vec::new();
+    for n in 0..shape.layers {
+        let name = |part: &str| format!("model.layers.{n}.{part}");
+        let mut linear = |part: &str, biased: bool| -> crate::fault::Result<engine::Linear> {
+            let weight = dense(&read(&name(&format!("{part}.weight")))?, of_layers).map_err(failed)?;
+            let bias = match biased {
+                true => Some(vector(&read(&name(&format!("{part}.bias")))?).map_err(failed)?),
+                false => None,
+            };
+            Ok(engine::Linear { weight, bias })
+        };
+        let [queries, keys, values] = ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"]
+            .map(|part| linear(part, shape.biases));
+        let (queries, keys, values) = (queries?, keys?, values?);
+        let output = linear("self_attn.o_proj", shape.output_bias)?;
+        let [gate, up, down] =
+            ["mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"].map(|part| linear(part, false));
+        let (gate, up, down) = (gate?, up?, down?);
+        let mut norm = |part: &str| -> crate::fault::Result<Vec<f32>> {
+            Ok(vector(&read(&name(part))?).map_err(failed)?)
+        };
+        let head_norms = match shape.family.has_head_norms() {
+            true => Some((norm("self_attn.q_norm.weight")?, norm("self_attn.k_norm.weight")?)),
+            false => None,
+        };
+        let input_norm = norm("input_layernorm.weight")?;
+        let feed_norm = norm("post_attention_layernorm.weight")?;
+        layers.push(engine::Layer {
+            input_norm,
+            queries,
+            keys,
+            values,
+            head_norms,
+            output,
+            feed_norm,
+            gate,
+            up,
+            down,
+        });
+    }
+    let norm = vector(&read("model.norm.weight")?).map_err(failed)?;
+    engine::Network::new(shape_of(shape, false), embedding, layers, norm, head)
+        .map_err(|e| failed(candle_core::Error::Msg(e)).into())
+}
+
+/// The engine's decoder. Each tensor is let go as soon as it is packed.
+pub(super) fn network(parts: Parts, quant: Quant) -> Result<engine::Network> {
+    let Parts { shape, embedding, layers, norm, head, beside } = parts;
+    let own = shape_of(&shape, beside);
+    let (of_layers, of_tokens) = made(quant);
     let embedding = Arc::new(match embedding {
-        Embedding::Dense(table) => dense(&table, quant)?,
+        Embedding::Dense(table) => dense(&table, of_tokens)?,
         Embedding::Quantised(table) => quantised(&table)?,
     });
-    let head = if shape.tied { Arc::clone(&embedding) } else { Arc::new(weight(head.weight, quant)?) };
+    let head = if shape.tied { Arc::clone(&embedding) } else { Arc::new(weight(head.weight, of_tokens)?) };
     let packed = layers.into_iter().map(|layer| {
         let (Ok([queries, keys, values]), Ok([gate, up])) =
             (<[Linear; 3]>::try_from(layer.projections), <[Linear; 2]>::try_from(layer.gate_up))
@@ -119,15 +226,15 @@ pub(super) fn network(parts: Parts, quant: Quant) -> Result<engine::Network> {
             layer.head_norms.as_ref().map(|(q, k)| Ok::<_, candle_core::Error>((vector(q)?, vector(k)?)));
         Ok(engine::Layer {
             input_norm: vector(&layer.input_norm)?,
-            queries: linear(queries, quant)?,
-            keys: linear(keys, quant)?,
-            values: linear(values, quant)?,
+            queries: linear(queries, of_layers)?,
+            keys: linear(keys, of_layers)?,
+            values: linear(values, of_layers)?,
             head_norms: head_norms.transpose()?,
-            output: linear(layer.output, quant)?,
+            output: linear(layer.output, of_layers)?,
             feed_norm: vector(&layer.feed_norm)?,
-            gate: linear(gate, quant)?,
-            up: linear(up, quant)?,
-            down: linear(layer.down, quant)?,
+            gate: linear(gate, of_layers)?,
+            up: linear(up, of_layers)?,
+            down: linear(layer.down, of_layers)?,
         })
     });
     let layers = packed.collect::<Result<Vec<_>>>()?;

@@ -77,6 +77,8 @@ pub enum Message {
     Kept(Judgment),
     /// A judgment could not be written yet; it is kept trying.
     NotKept(Fault),
+    /// Bytes a second that this machine reads from memory.
+    Memory(f64),
     /// Something that is only worth telling.
     Told(Fault),
     /// What should be known of two models, by their names, before they are compared.
@@ -262,6 +264,8 @@ pub struct App {
     pub now: Duration,
     /// How everything is set.
     pub settings: Settings,
+    /// Bytes a second that this machine reads from memory, once that was measured.
+    pub memory: Option<f64>,
     /// Who judges.
     pub annotator: String,
     /// What corpora there are.
@@ -379,6 +383,7 @@ impl App {
         let mut app = Self {
             now: Duration::ZERO,
             settings: start.settings,
+            memory: None,
             annotator: start.annotator,
             corpora: start.corpora,
             models: start.models,

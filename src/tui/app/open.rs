@@ -1,6 +1,6 @@
 //! The trial on the screen: being run, or read back.
 
-use crate::compare::{Answer, Event, Finish, Side, Support, Trial, support};
+use crate::compare::{Answer, Course, Event, Finish, PerToken, Side, Support, Trial, support};
 use crate::job::Progress;
 use crate::retrieve::{Hit, SoFar};
 use std::time::Duration;
@@ -16,6 +16,8 @@ pub struct Open {
     pub part: Option<SoFar>,
     /// How many of the hits are in the prompts, once that is known.
     pub used: Option<usize>,
+    /// What both read for each token, if both answer at the same time or have just done so.
+    pub per_token: Option<PerToken>,
     /// Both answers.
     pub panes: [Pane; 2],
     /// The trial as it was kept.
@@ -70,7 +72,16 @@ impl Open {
             follow: true,
             stale: false,
         });
-        Self { question, hits: None, part: None, used: None, panes, trial: None, readable: None }
+        Self {
+            question,
+            hits: None,
+            part: None,
+            used: None,
+            per_token: None,
+            panes,
+            trial: None,
+            readable: None,
+        }
     }
 
     /// A trial read back.
@@ -81,6 +92,7 @@ impl Open {
             hits: Some(trial.hits.clone()),
             part: trial.rerun.retrieval.part,
             used: Some(trial.rerun.passages_used),
+            per_token: None,
             panes,
             trial: Some(trial),
             readable: Some(now),
@@ -99,6 +111,17 @@ impl Open {
             stale: false,
         };
         self.readable = None;
+        self.per_token = None;
+    }
+
+    /// How far both answers have come by `now`, if both have begun and were made at the same time.
+    pub fn courses(&self, now: Duration) -> Option<[Course; 2]> {
+        let [a, b] = &self.panes;
+        match (&a.state, &b.state) {
+            (State::Ended(a), State::Ended(b)) => Some([Course::of(a)?, Course::of(b)?]),
+            // Of one that has ended the other's clock tells nothing.
+            _ => Some([a.course(now)?, b.course(now)?]),
+        }
     }
 
     /// Takes in something that happened.
@@ -106,6 +129,7 @@ impl Open {
         match event {
             Event::Retrieved(hits, part) => (self.hits, self.part) = (Some(hits), part),
             Event::Packed(used) => self.used = Some(used),
+            Event::PerToken(per_token) => self.per_token = Some(per_token),
             Event::Loading(side, progress) => self.pane_mut(side).state = State::Loading(progress),
             Event::Waiting(side, why) => {
                 let pane = self.pane_mut(side);
@@ -163,6 +187,13 @@ impl Open {
 }
 
 impl Pane {
+    fn course(&self, now: Duration) -> Option<Course> {
+        match self.state {
+            State::Answering(tokens, _, first) => Some(Course { tokens, first, last: now }),
+            _ => None,
+        }
+    }
+
     fn ended(answer: Answer) -> Self {
         Self {
             contender: answer.contender.clone(),

@@ -60,6 +60,10 @@ impl App {
                 self.remarked(names, remarks);
                 Vec::new()
             }
+            Message::Memory(speed) => {
+                self.memory = Some(speed);
+                Vec::new()
+            }
             Message::Kept(judgment) => self.kept(&judgment),
             Message::NotKept(fault) => {
                 self.keep_fault = Some(fault);

@@ -1,6 +1,7 @@
 //! Head, question and foot.
 
 use super::paint::Painted;
+use crate::compare::together;
 use crate::generate::Mode;
 use crate::job::Progress;
 use crate::retrieve::SoFar;
@@ -139,14 +140,17 @@ fn told(app: &App, theme: Theme) -> (String, Style) {
         let text = if judging.is_complete() { "Every change is saved at once." } else { "" };
         return (text.to_owned(), theme.quiet());
     }
+    let with_pace = |text: &str| {
+        (pace(app).map_or_else(|| text.to_owned(), |pace| format!("{text} {pace}")), theme.quiet())
+    };
     if app.running {
-        return ("Esc stops both answers.".to_owned(), theme.quiet());
+        return with_pace("Esc stops both answers.");
     }
     let rated =
         app.open.as_ref().and_then(|o| o.trial.as_ref()).is_some_and(|t| app.judged.contains_key(&t.id));
     match (&app.open, rated) {
         (Some(_), true) => ("Rated. r amends, i asks the next question.".to_owned(), theme.quiet()),
-        (Some(open), false) if open.trial.is_some() => ("r rates these answers.".to_owned(), theme.quiet()),
+        (Some(open), false) if open.trial.is_some() => with_pace("r rates these answers."),
         _ => (String::new(), Style::new()),
     }
 }
@@ -159,6 +163,16 @@ fn percent(progress: &Progress) -> u64 {
 pub(super) fn growing(part: SoFar) -> String {
     let (documents, of) = (grouped(part.documents), grouped(part.of));
     format!("The index is still growing: questions are asked of {documents} of {of} documents.")
+}
+
+/// How fast both answers come or came together, and the share of the speed of memory at which their weights are read.
+fn pace(app: &App) -> Option<String> {
+    let open = app.open.as_ref()?;
+    let (per_token, courses) = (open.per_token?, open.courses(app.now)?);
+    let rate = together(courses)?;
+    let share = per_token.read(courses).zip(app.memory).map(|(read, memory)| read / memory * 100.0);
+    let share = share.map_or_else(String::new, |share| format!(", {share:.0} % of memory's speed"));
+    Some(format!("Together {rate:.0} tokens/s{share}."))
 }
 
 fn hints(app: &App, theme: Theme, area: Rect, buffer: &mut Buffer) {
