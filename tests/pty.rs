@@ -172,7 +172,7 @@ fn without_a_terminal_the_lab_names_the_command_that_needs_none() {
 fn a_paste_of_escape_sequences_overrides_and_line_breaks_is_harmless() {
     let data = folder();
     let mut lab = Lab::open(data.path());
-    let ready = |rows: &Rows| rows.show(TYPING) && rows.show("passages to search.");
+    let ready = |rows: &Rows| rows.show(TYPING) && rows.show(" to search.");
     let before = lab.wait("the lab with its corpus", ready);
     lab.keys("\x1b[200~What\r\nis \x1b[2J\x1b]0;owned\x07\u{202e}aspirin\u{9b}31m\u{200b}\n?\n\x1b[201~");
     // The parsed screen leaves U+FFFD out, so the draft below tells what stands before 31m.
@@ -270,7 +270,7 @@ fn a_training_is_watched_left_gone_on_with_stopped_and_put_to_work() {
     lab.wait("a curve of some steps", |rows| step_of(rows) >= Some(2) && has_curve(rows));
     lab.keys(ESC);
     lab.wait("the lab with a sign of the training", |rows| {
-        rows.0[0].contains(" training ") && rows.show("passages to search.") && !rows.show("smoothed")
+        rows.0[0].contains(" training ") && rows.show(" to search.") && !rows.show("smoothed")
     });
     lab.keys("q");
     let (code, output) = lab.end();

@@ -124,7 +124,7 @@ fn a_study_is_planned_generated_reviewed_by_two_merged_unblinded_and_reported() 
         assert_eq!(code, 0, "{errors}");
         serde_json::from_str(&out).expect("a report")
     };
-    let report = figures(&["study", "report", &paper, "--json"]);
+    let mut report = figures(&["study", "report", &paper, "--json"]);
     let seen = &report["seen"];
     assert_eq!([&seen["judgments"], &seen["repeats"], &seen["items"], &seen["questions"]], [8, 2, 4, 2]);
     assert_eq!(report["annotators"].as_array().map(Vec::len), Some(2));
@@ -146,7 +146,13 @@ fn a_study_is_planned_generated_reviewed_by_two_merged_unblinded_and_reported() 
         assert!((change - more.iter().sum::<f64>() / 4.0).abs() < 1e-12, "{contender}");
     }
 
-    // What leaves is the study: the same figures come from its exports.
+    // What leaves is the study: the same figures come from its exports, but for how the answers were made, which judgments
+    // do not tell.
+    for contender in report["results"][0]["contenders"].as_array_mut().expect("three") {
+        let made =
+            contender.as_object_mut().and_then(|fields| fields.remove("made")).expect("told, unblinded");
+        assert!(made["answers"].as_u64() >= Some(2), "{made}");
+    }
     let csv = place("paper.csv");
     run(&["export", &paper, "--format", "csv", "-o", &csv], &["10 judgments written to"]);
     let again = figures(&["study", "report", "--judgments", &csv, "--json"]);
