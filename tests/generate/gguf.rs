@@ -240,7 +240,7 @@ fn quantised_products_agree_up_to_their_quantised_activations() {
     // products, so that about a twentieth of the spread is lost.
     for dtype in [Q8_0, Q4_0, Q4K, Q6K, Q4_1, Q5_0, Q5_1, Q5K] {
         let off = difference(dtype, true);
-        println!("{dtype:?}: off by {off} of the spread");
+        super::support::tell(format_args!("{dtype:?}: off by {off} of the spread"));
         assert!(off < 5e-4, "{dtype:?}: off by {off} of the spread");
     }
     let off = difference(Q3K, true);

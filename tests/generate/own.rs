@@ -137,10 +137,14 @@ fn four_bits_are_of_the_layers_alone_and_said() {
             let off: Vec<f32> = a.iter().zip(other).map(|(a, b)| a - b).collect();
             spread(&off) / spread(&a)
         };
-        println!("{name}: q8_0 off by {} of the spread, q4_0 by {}", share(&b), share(&c));
+        super::support::tell(format_args!(
+            "{name}: q8_0 off by {} of the spread, q4_0 by {}",
+            share(&b),
+            share(&c)
+        ));
         assert!(share(&c) > share(&b), "{name}: no coarser");
         assert!(
-            share(&c) < if name.starts_with("reader") { 0.35 } else { 0.8 },
+            share(&c) < if name.starts_with("reader") { 0.2 } else { 0.6 },
             "{name}: off by {}",
             share(&c)
         );

@@ -10,6 +10,12 @@ pub fn models() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/models")
 }
 
+/// Prints a figure that a test measured; it is seen with `-- --nocapture`.
+#[allow(clippy::print_stdout)]
+pub fn tell(figure: std::fmt::Arguments<'_>) {
+    println!("{figure}");
+}
+
 /// A folder of real data beside the repository; `None`, with a message, where there is none.
 #[allow(clippy::print_stdout)]
 pub fn shared(path: &str) -> Option<PathBuf> {
