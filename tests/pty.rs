@@ -207,7 +207,11 @@ fn the_screen_is_whole_in_every_size() {
     lab.resize((80, 24));
     lab.wait("a whole screen of 80x24", |rows| rows.show(ANSWERED) && whole(rows, (80, 24)));
     lab.resize(LARGE);
-    lab.wait("the screen as it was", |rows| *rows == large);
+    // The foot may meanwhile have come to say what share of memory's speed that was.
+    let told = large.0.len() - 2;
+    lab.wait("the screen as it was", |rows| {
+        rows.0.len() == large.0.len() && (0..large.0.len()).all(|n| n == told || rows.0[n] == large.0[n])
+    });
     lab.keys("q");
     assert_eq!(lab.end().0, 0);
 }
