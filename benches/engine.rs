@@ -172,7 +172,7 @@ impl Bench {
         (0..n).map(|n| Row::new(&self.network, of(n), PROMPT + ANSWER)).collect()
     }
 
-    fn read(&self, rows: &mut [Row], tokens: &[u32], answers: bool) {
+    fn read(&self, rows: &mut [Row], tokens: &[u32], answers: usize) {
         let mut readings: Vec<Reading> =
             rows.iter_mut().map(|row| Reading { row, tokens, answers }).collect();
         self.network.pass(&self.pool, self.kernel, &mut readings, &|| true);
@@ -184,13 +184,13 @@ impl Bench {
         let mut rows = self.rows(n);
         let start = Instant::now();
         for piece in tokens.chunks(PIECE) {
-            self.read(&mut rows, piece, false);
+            self.read(&mut rows, piece, 0);
         }
         let prefill = (n * PROMPT) as f64 / start.elapsed().as_secs_f64();
         rows.iter_mut().for_each(|row| row.keep(BEFORE));
         let start = Instant::now();
         for token in 0..ANSWER as u32 {
-            self.read(&mut rows, &[token + 5], true);
+            self.read(&mut rows, &[token + 5], 1);
         }
         [prefill, (n * ANSWER) as f64 / start.elapsed().as_secs_f64()]
     }
@@ -204,10 +204,10 @@ fn passes(bench: &Bench) {
         for (n, time) in times.iter_mut().enumerate() {
             let mut rows = bench.rows(2);
             let tokens: Vec<u32> = (0..BEFORE as u32).collect();
-            bench.read(&mut rows, &tokens, false);
+            bench.read(&mut rows, &tokens, 0);
             let start = Instant::now();
             for _ in 0..4 {
-                bench.read(&mut rows, &tokens[..=n], true);
+                bench.read(&mut rows, &tokens[..=n], n + 1);
             }
             *time = time.min(start.elapsed().as_secs_f64() / 4.0);
         }

@@ -24,6 +24,8 @@ pub struct PerToken {
 pub struct Course {
     /// Tokens so far.
     pub tokens: usize,
+    /// Passes over the weights that they were chosen behind; `None` where nobody knows: then one for each.
+    pub passes: Option<usize>,
     /// When the first came.
     pub first: Duration,
     /// When the last came, or now.
@@ -38,13 +40,19 @@ impl Course {
     pub fn of(answer: &Answer) -> Option<Self> {
         let of = |seconds| Duration::try_from_secs_f64(seconds).ok();
         let first = of(answer.seconds_to_first_token?)?;
-        Some(Self { tokens: answer.tokens, first, last: of(answer.seconds)? })
+        Some(Self { tokens: answer.tokens, passes: answer.passes, first, last: of(answer.seconds)? })
     }
 
     /// Tokens a second after the first; `None` for fewer than two or too short a time.
     fn rate(self) -> Option<f64> {
         let time = self.last.saturating_sub(self.first);
         (self.tokens > 1 && time > SHORTEST).then(|| (self.tokens - 1) as f64 / time.as_secs_f64())
+    }
+
+    /// Passes over the weights a second, after that of the first token.
+    fn passes(self) -> Option<f64> {
+        let passes = self.passes.map_or(self.tokens, |passes| passes.min(self.tokens));
+        Some(self.rate()? * passes.saturating_sub(1) as f64 / (self.tokens - 1) as f64)
     }
 }
 
@@ -68,7 +76,7 @@ impl PerToken {
     /// Bytes of weights that answers of these courses read in a second; `None` where that is not known.
     pub fn read(&self, courses: [Course; 2]) -> Option<f64> {
         let mut each =
-            courses.iter().zip(self.bytes).map(|(course, bytes)| Some(course.rate()? * bytes? as f64));
+            courses.iter().zip(self.bytes).map(|(course, bytes)| Some(course.passes()? * bytes? as f64));
         let (a, b) = (each.next()??, each.next()??);
         // Of a pass that serves both, the faster tells how many there were.
         Some(if self.shared { a.max(b) } else { a + b })
@@ -80,7 +88,8 @@ mod tests {
     use super::*;
 
     fn course(tokens: usize, first: u64, last: u64) -> Course {
-        Course { tokens, first: Duration::from_millis(first), last: Duration::from_millis(last) }
+        let of = Duration::from_millis;
+        Course { tokens, passes: None, first: of(first), last: of(last) }
     }
 
     #[test]
@@ -98,5 +107,8 @@ mod tests {
         assert_eq!(per_token(Some(100), Some(100), true).read(courses), Some(2000.0));
         assert_eq!(per_token(Some(100), Some(10), false).read(courses), Some(1200.0));
         assert_eq!(per_token(Some(100), None, false).read(courses), None);
+        // Of eleven tokens, ten came behind six passes after the first's.
+        let ahead = Course { passes: Some(7), ..course(11, 0, 1000) };
+        assert_eq!(per_token(Some(100), Some(100), true).read([ahead, ahead]), Some(600.0));
     }
 }

@@ -6,7 +6,7 @@ use super::pair::{Models, Pair};
 use super::support::{Support, support};
 use super::trial::{self, Answer, Finish, Rerun, Role, Side, Trial};
 use crate::fault::{Error, Result};
-use crate::generate::{Contender, Model, Sampling, Step};
+use crate::generate::{Contender, Count, Model, Sampling, Step};
 use crate::job::{Cancel, Progress};
 use crate::prompt::{self, Message, Packed};
 use crate::retrieve::{Hit, Index, Settings, SoFar};
@@ -50,7 +50,7 @@ pub enum Event {
     /// A contender has read so many tokens of a prompt of so many.
     Reading(Side, usize, usize),
     /// A piece of an answer, and how many tokens the answer has now.
-    Text(Side, String, usize),
+    Text(Side, String, Count),
     /// An answer came to its end, one way or another.
     Answered(Side, Box<Answer>),
 }
@@ -211,7 +211,7 @@ fn told(
 ) -> Answer {
     let mut steps = |step| match step {
         Step::Reading { read, prompt_tokens } => events(Event::Reading(side, read, prompt_tokens)),
-        Step::Text { piece, tokens } => events(Event::Text(side, piece, tokens)),
+        Step::Text { piece, count } => events(Event::Text(side, piece, count)),
         Step::Waiting { why } => events(Event::Waiting(side, why)),
         // It is part of the answer.
         Step::Served(_) => {}
@@ -237,6 +237,7 @@ pub fn answer(
         role,
         text: String::new(),
         tokens: 0,
+        passes: None,
         prompt_tokens: 0,
         seconds_to_first_token: None,
         seconds: 0.0,
@@ -283,6 +284,7 @@ fn fill(
     let said = said?;
     answer.text = said.text;
     answer.tokens = said.tokens;
+    answer.passes = said.passes;
     answer.prompt_tokens = said.prompt_tokens;
     answer.seconds_to_first_token = said.seconds_to_first_token;
     answer.seconds = said.seconds;

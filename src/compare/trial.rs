@@ -101,6 +101,9 @@ pub struct Answer {
     pub text: String,
     /// Tokens of the answer.
     pub tokens: usize,
+    /// Passes over the weights that they were chosen behind, where that is known: fewer than tokens where guesses held.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub passes: Option<usize>,
     /// Tokens of the prompt, as this contender counts them.
     pub prompt_tokens: usize,
     /// From the start of reading the prompt; absent where no token came.

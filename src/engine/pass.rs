@@ -15,8 +15,8 @@ pub struct Reading<'a> {
     pub row: &'a mut Row,
     /// Its next tokens.
     pub tokens: &'a [u32],
-    /// Whether the logits behind the last of them are wanted.
-    pub answers: bool,
+    /// Behind how many of the last of them logits are wanted.
+    pub answers: usize,
 }
 
 /// Tokens of one row in a pass.
@@ -118,11 +118,12 @@ struct Pass<'a> {
 }
 
 impl Network {
-    /// Reads the next tokens of some rows, each weight once for all of them. The logits of those that want them, over the
-    /// vocabulary, in their order. Before every layer `go_on` is asked; if it says no, nothing was read.
+    /// Reads the next tokens of some rows, each weight once for all of them. The logits that are wanted, over the vocabulary:
+    /// row by row, of each in the order of its tokens. Before every layer `go_on` is asked; if it says no, nothing was read.
     ///
     /// # Panics
-    /// If a token is not in the vocabulary, a row is full or of another network, or there are no tokens for one.
+    /// If a token is not in the vocabulary, a row is full or of another network, there are no tokens for one, or more logits
+    /// than tokens are wanted.
     pub fn pass(
         &self,
         pool: &Pool,
@@ -135,6 +136,7 @@ impl Network {
         for reading in readings.iter() {
             let position = reading.row.tokens.len();
             assert!(!reading.tokens.is_empty(), "a row without tokens");
+            assert!(reading.answers <= reading.tokens.len(), "more answers than tokens");
             assert!(position + reading.tokens.len() <= reading.row.capacity(), "a row that is full");
             assert_eq!(reading.row.caches.len(), self.layers.len(), "a row of another network");
             runs.push(Run { tokens: n..n + reading.tokens.len(), position });
@@ -172,8 +174,7 @@ impl Pass<'_> {
             .runs
             .iter()
             .zip(readings.iter())
-            .filter(|(_, r)| r.answers)
-            .map(|(run, _)| run.tokens.end - 1)
+            .flat_map(|(run, r)| run.tokens.end - r.answers..run.tokens.end)
             .collect();
         Some(self.logits(&x, &wanted, &mut input))
     }

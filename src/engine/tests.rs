@@ -218,7 +218,7 @@ fn reference(network: &Network, adapter: Option<&Adapter>, tokens: &[u32]) -> Ve
 }
 
 fn read(network: &Network, kernel: Kernel, pool: &Pool, row: &mut Row, tokens: &[u32]) -> Vec<f32> {
-    let mut reading = [Reading { row, tokens, answers: true }];
+    let mut reading = [Reading { row, tokens, answers: 1 }];
     network.pass(pool, kernel, &mut reading, &|| true).expect("nobody stops it").remove(0)
 }
 
@@ -290,8 +290,8 @@ fn a_row_reads_the_same_bits_alone_beside_another_in_pieces_and_on_any_threads()
                     let mut logits = Vec::new();
                     for tokens in tokens.chunks(piece) {
                         let mut readings = [
-                            Reading { row: &mut base, tokens, answers: true },
-                            Reading { row: &mut other, tokens, answers: true },
+                            Reading { row: &mut base, tokens, answers: 1 },
+                            Reading { row: &mut other, tokens, answers: 1 },
                         ];
                         logits =
                             network.pass(&pool, kernel, &mut readings, &|| true).expect("nobody stops it");
@@ -332,7 +332,7 @@ fn a_pass_that_is_stopped_has_read_nothing() {
         asked.set(asked.get() + 1);
         asked.get() < 3
     };
-    let mut reading = [Reading { row: &mut row, tokens: &tokens, answers: true }];
+    let mut reading = [Reading { row: &mut row, tokens: &tokens, answers: 1 }];
     assert!(network.pass(&pool, kernel, &mut reading, &stop).is_none());
     assert!(row.tokens().is_empty());
     let fresh = read(&network, kernel, &pool, &mut Row::new(&network, None, 64), &tokens);

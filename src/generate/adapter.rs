@@ -155,29 +155,31 @@ impl Adapter {
         report: Report,
         cancel: &Cancel,
     ) -> Result<()> {
-        let mut listing = Listing::open(&self.folder, &[FILE.to_owned()])?;
-        let plan = self.plan(&base.shape, &listing)?;
-        if plan.iter().any(|m| m.module == "lm_head" || m.module == "model.embed_tokens") {
-            // PEFT leaves the other half of tied embeddings as it was.
+        let mut changes = self.changes(&base.shape)?;
+        if changes.part_embedding_and_head() {
             base.untie();
         }
-        for (n, step) in plan.iter().enumerate() {
+        let modules: Vec<String> = changes.plan.keys().cloned().collect();
+        for (n, module) in modules.iter().enumerate() {
             cancel.check()?;
-            report(Progress { doing: format!("merging {name}"), done: n as u64, total: plan.len() as u64 });
-            let weight = format!("{}.weight", step.module);
-            if let Some(tensor) = &step.replaced {
-                base.weights.set(weight.clone(), listing.read(tensor)?);
-            }
-            let (Some(lora), Some(old)) = (&step.lora, base.weights.get(&weight)) else { continue };
-            let (a, b) = (listing.read(&lora.a)?, listing.read(&lora.b)?);
-            let new = merged(old, &a, &b, lora).map_err(|e| {
-                Fault::new(listing.place(&lora.a), format!("{}: {e}", step.module))
-                    .expected("an adapter that can be added to the base")
-                    .next("Train the adapter again.")
-            })?;
+            report(Progress {
+                doing: format!("merging {name}"),
+                done: n as u64,
+                total: modules.len() as u64,
+            });
+            let weight = format!("{module}.weight");
+            let Some(old) = base.weights.get(&weight) else { continue };
+            let new = changes.apply(module, old)?;
             base.weights.set(weight, new);
         }
         Ok(())
+    }
+
+    /// What it does to each module of a base of this shape, every name and shape checked.
+    pub(super) fn changes(&self, base: &Shape) -> Result<Changes> {
+        let listing = Listing::open(&self.folder, &[FILE.to_owned()])?;
+        let plan = self.plan(base, &listing)?;
+        Ok(Changes { listing, plan: plan.into_iter().map(|step| (step.module.clone(), step)).collect() })
     }
 
     /// The halves that are added to each module's product, read and checked against a base of this shape; `None` where it
@@ -341,6 +343,42 @@ pub(super) fn same_tokens(own: &Codec, base: &Codec, base_name: &str) -> Result<
             .expected(format!("the tokens of its base {base_name}"))
             .next("Name the base that the adapter was trained on with --base, or remove its tokenizer files.")
             .into()),
+    }
+}
+
+/// What an adapter does to the modules of one base.
+pub(super) struct Changes {
+    listing: Listing,
+    plan: BTreeMap<String, Step>,
+}
+
+impl Changes {
+    /// Whether the weight of `module` is another one with the adapter.
+    pub(super) fn touch(&self, module: &str) -> bool {
+        self.plan.contains_key(module)
+    }
+
+    /// Whether embedding and head are no longer the same numbers, where the base has them so: PEFT leaves the other half of
+    /// tied embeddings as it was.
+    pub(super) fn part_embedding_and_head(&self) -> bool {
+        self.touch("lm_head") || self.touch("model.embed_tokens")
+    }
+
+    /// The weight of `module` with the adapter, from `old`, the base's, in f32 and with rows as Hugging Face has them.
+    pub(super) fn apply(&mut self, module: &str, old: &Tensor) -> Result<Tensor> {
+        let Some(step) = self.plan.get(module) else { return Ok(old.clone()) };
+        let old = match &step.replaced {
+            Some(tensor) => self.listing.read(tensor)?,
+            None => old.clone(),
+        };
+        let Some(lora) = &step.lora else { return Ok(old) };
+        let (a, b) = (self.listing.read(&lora.a)?, self.listing.read(&lora.b)?);
+        merged(&old, &a, &b, lora).map_err(|e| {
+            Fault::new(self.listing.place(&lora.a), format!("{module}: {e}"))
+                .expected("an adapter that can be added to the base")
+                .next("Train the adapter again.")
+                .into()
+        })
     }
 }
 

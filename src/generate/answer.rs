@@ -2,6 +2,7 @@
 
 use super::endpoint::Served;
 use serde::{Deserialize, Serialize};
+use std::time::Instant;
 
 /// What happens while a model answers, in order.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,11 +25,20 @@ pub enum Step {
     Text {
         /// What was added, whole characters.
         piece: String,
-        /// Tokens of the answer so far.
-        tokens: usize,
+        /// The answer so far.
+        count: Count,
     },
     /// What a server was sent and said of its answer; comes last, from servers alone.
     Served(Box<Served>),
+}
+
+/// How far an answer has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Count {
+    /// Its tokens.
+    pub tokens: usize,
+    /// Passes over the weights that they were chosen behind: fewer than tokens where guesses held. `None` where nobody knows.
+    pub passes: Option<usize>,
 }
 
 /// An answer, as it is recorded.
@@ -38,6 +48,8 @@ pub struct Completion {
     pub text: String,
     /// Its tokens, without the one that ended it.
     pub tokens: usize,
+    /// Passes over the weights that they were chosen behind; `None` where nobody knows.
+    pub passes: Option<usize>,
     /// The prompt's tokens.
     pub prompt_tokens: usize,
     /// From being asked until the first token was chosen; `None` if there was none.
@@ -60,4 +72,79 @@ pub enum Finish {
     Length,
     /// Whoever asked asked for it to stop.
     Cancelled,
+}
+
+/// An answer as it grows, of a model that chooses its tokens one by one.
+#[derive(Default)]
+pub(super) struct Growing {
+    text: String,
+    tokens: usize,
+    passes: usize,
+    first: Option<f64>,
+    last: f64,
+}
+
+impl Growing {
+    /// The tokens chosen so far.
+    pub(super) fn tokens(&self) -> usize {
+        self.tokens
+    }
+
+    /// Counts a token that was just chosen, of an answer that was asked for at `asked`: behind a pass of its own, or read
+    /// ahead with another.
+    pub(super) fn took(&mut self, asked: Instant, ahead: bool) {
+        self.tokens += 1;
+        self.passes += usize::from(!ahead);
+        self.last = asked.elapsed().as_secs_f64();
+        self.first.get_or_insert(self.last);
+    }
+
+    /// Adds what the tokens say. An answer begins with its first word: a model that copies from the middle of a
+    /// passage begins with the space before it, and those of the SentencePiece kind with one of their own.
+    pub(super) fn add(&mut self, piece: &str, on: &mut dyn FnMut(Step)) {
+        let piece = if self.text.is_empty() { piece.trim_start() } else { piece };
+        if piece.is_empty() {
+            return;
+        }
+        self.text.push_str(piece);
+        let count = Count { tokens: self.tokens, passes: Some(self.passes) };
+        on(Step::Text { piece: piece.to_owned(), count });
+    }
+
+    /// What it came to, with a prompt of so many tokens.
+    pub(super) fn completion(self, prompt_tokens: usize, asked: Instant, finish: Finish) -> Completion {
+        let rate = self.first.filter(|first| self.tokens > 1 && self.last > *first);
+        Completion {
+            tokens_per_second: rate.map(|first| (self.tokens - 1) as f64 / (self.last - first)),
+            text: self.text,
+            tokens: self.tokens,
+            passes: Some(self.passes),
+            prompt_tokens,
+            seconds_to_first_token: self.first,
+            seconds: asked.elapsed().as_secs_f64(),
+            finish,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_begins_with_its_first_word_and_keeps_every_later_space() {
+        let (mut answer, mut told) = (Growing::default(), Vec::new());
+        for piece in [" ", "\n", " In", " ", " the  end.\n", " "] {
+            answer.add(piece, &mut |step| told.push(step));
+        }
+        let said: String = told
+            .iter()
+            .map(|step| match step {
+                Step::Text { piece, .. } => piece.as_str(),
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(said, "In  the  end.\n ");
+        assert_eq!(answer.completion(3, Instant::now(), Finish::Stop).text, said);
+    }
 }

@@ -94,6 +94,13 @@ impl Checkpoint {
             return Self::load(&contender.folder, &contender.name, report, cancel);
         };
         let base = registry.base_of(contender)?;
+        if base.kind == Kind::Gguf {
+            let found = format!("an adapter for {}, which is {}", base.name, told(&base.kind));
+            return Err(Fault::new(contender.place(), found)
+                .expected("an adapter for a Hugging Face folder, whose numbers it can be added to")
+                .next("Add that folder, and name it with --base.")
+                .into());
+        }
         // Settings and digests first: they tell what is wrong before gigabytes are read.
         let adapter = adapter_of(contender, &base)?;
         let mut checkpoint = Self::load(&base.folder, &base.name, report, cancel)?;
@@ -123,15 +130,16 @@ impl Checkpoint {
 /// A [`Fault`] for a base that adapters do not go onto, settings that juxta does not do, or another base than it was
 /// trained on.
 pub(super) fn adapter_of(contender: &Contender, base: &Contender) -> Result<Adapter> {
-    if !base.kind.is_whole() {
+    if !base.kind.takes_adapters() {
         let found = format!("an adapter for {}, which is {}", base.name, told(&base.kind));
         return Err(Fault::new(contender.place(), found)
-            .expected("an adapter for a Hugging Face folder: adapters are merged into unquantised weights")
-            .next("Put the base model's Hugging Face folder into the models folder.")
+            .expected("an adapter for a Hugging Face folder or a GGUF file")
+            .next("Put the base model into the models folder.")
             .into());
     }
     let adapter = Adapter::read(&contender.folder)?;
-    if let Some(expected) = &Card::read(&contender.folder)?.base_digest {
+    // Of what a GGUF file was made cannot be told from it.
+    if let (Some(expected), true) = (&Card::read(&contender.folder)?.base_digest, base.kind.is_whole()) {
         adapter.check_base(expected, &base.folder, &base.name)?;
     }
     Ok(adapter)

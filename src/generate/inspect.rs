@@ -189,19 +189,22 @@ impl Inspection {
     fn adapted(&mut self, contender: &Contender, registry: &Registry) {
         let adapter = self.take(Adapter::read(&contender.folder));
         let Some(base) = self.take(registry.base_of(contender)) else { return };
-        if !base.kind.is_whole() {
+        if !base.kind.takes_adapters() {
             self.faults.push(
                 Fault::new(
                     contender.place(),
                     format!("an adapter for {}, which is {}", base.name, base.kind),
                 )
-                .expected("an adapter for a Hugging Face folder of unquantised weights")
-                .next("Add the base model's Hugging Face folder, and name it with --base."),
+                .expected("an adapter for a Hugging Face folder or a GGUF file")
+                .next("Add the base model, and name it with --base."),
             );
             return;
         }
         let mut under = Self::new(&base);
-        let whole = under.dense(&base);
+        let whole = match &base.file {
+            Some(file) => under.quantised(&base, file),
+            None => under.dense(&base),
+        };
         for fault in under.faults {
             self.faults.push(Fault { found: format!("its base {}: {}", base.name, fault.found), ..fault });
         }
@@ -221,8 +224,16 @@ impl Inspection {
         if let Some(window) = card.context_tokens {
             self.context_tokens = self.context_tokens.map(|w| w.min(window));
         }
-        if let (Some(expected), Some(adapter)) = (&card.base_digest, &adapter) {
-            self.take(adapter.check_base(expected, &base.folder, &base.name));
+        match (&card.base_digest, &adapter) {
+            (Some(_), _) if base.file.is_some() => self.remarks.push(
+                Fault::new(contender.place(), format!("an adapter on {}, a GGUF file", base.name))
+                    .expected("the base that it was trained on, in other numbers: that cannot be told from the file")
+                    .next("Compare it on the folder it was trained on, where the difference is to be the training's alone."),
+            ),
+            (Some(expected), Some(adapter)) => {
+                self.take(adapter.check_base(expected, &base.folder, &base.name));
+            }
+            _ => {}
         }
         let Some((shape, codec)) = whole else { return };
         if let Some(adapter) = &adapter {
@@ -243,13 +254,14 @@ impl Inspection {
         }
     }
 
-    fn quantised(&mut self, contender: &Contender, file: &str) {
-        let Some(described) = self.take(gguf::describe(&contender.folder, file)) else { return };
+    fn quantised(&mut self, contender: &Contender, file: &str) -> Option<(Shape, Codec)> {
+        let described = self.take(gguf::describe(&contender.folder, file))?;
         self.parameters = Some(described.parameters);
         self.numbers = Some(described.types);
         self.weight_bytes = Some(described.bytes);
         self.shaped(&described.shape, None);
         self.spoken(&described.codec);
+        Some((described.shape, described.codec))
     }
 }
 
@@ -283,7 +295,9 @@ pub fn look(contender: &Contender, registry: &Registry) -> Inspection {
         }
         // Only the server itself knows more.
         (Kind::Endpoint { .. }, _) => {}
-        (Kind::Gguf, Some(file)) => seen.quantised(contender, file),
+        (Kind::Gguf, Some(file)) => {
+            seen.quantised(contender, file);
+        }
         (Kind::Adapter { .. }, _) => seen.adapted(contender, registry),
         // A file's contender always has its file.
         (Kind::Gguf, None) => {}

@@ -10,6 +10,7 @@
 //! Knows nothing of retrieval, corpora or the terminal.
 
 mod adapter;
+mod ahead;
 mod answer;
 mod card;
 mod checkpoint;
@@ -35,7 +36,7 @@ mod source;
 mod ways;
 mod weights;
 
-pub use answer::{Completion, Finish, Step};
+pub use answer::{Completion, Count, Finish, Step};
 pub use card::{CARD, Card, TrainedOn};
 pub use checkpoint::{Checkpoint, digest};
 pub use codec::Codec;

@@ -1,10 +1,11 @@
-//! A network of weights and how it answers.
+//! A network of weights, loaded.
 //!
 //! Knows tokens, windows and when to stop; what is computed for a token is juxta's own engine's (`own`) or, where that has
 //! not the model's make, candle's (`decoder`).
 
+mod answering;
+
 use super::adapter;
-use super::answer::{Completion, Finish, Step};
 use super::card::Card;
 use super::checkpoint::{self, Checkpoint};
 use super::codec::Codec;
@@ -13,14 +14,12 @@ use super::gguf::{self, Quantised};
 use super::model::Facts;
 use super::own::{self, Base};
 use super::registry::{Contender, Kind, Registry};
-use super::sampling::{Sampler, Sampling};
 use super::shape::Shape;
 use super::ways::{self, Quant, Ways};
 use crate::fault::{Error, Fault, Result};
 use crate::job::{Cancel, Report};
 use crate::prompt::Message;
 use std::sync::Arc;
-use std::time::Instant;
 
 /// Multiplications between two looks at the cancel token while a prompt is read: about a tenth of a second on two
 /// cores. Fewer would cost time: each product packs the whole weight again, however few tokens it is for.
@@ -34,6 +33,8 @@ pub(super) struct Network {
     vocabulary: usize,
     /// Tokens of the prompt that are read at once.
     chunk: usize,
+    /// Whether tokens are guessed and read ahead.
+    guesses: bool,
 }
 
 enum Engine {
@@ -71,9 +72,6 @@ impl Network {
         report: Report,
         cancel: &Cancel,
     ) -> Result<Self> {
-        if let (Kind::Gguf, Some(file)) = (&contender.kind, &contender.file) {
-            return Self::quantised(contender, file, ways, report, cancel);
-        }
         let own = Card::read(&contender.folder)?.context_tokens;
         let base = match contender.kind {
             Kind::Adapter { .. } => Some(registry.base_of(contender)?),
@@ -85,6 +83,9 @@ impl Network {
             (own, Some(base)) => own.or(base.context_tokens),
         };
         let whole = base.as_ref().unwrap_or(contender);
+        if let (Kind::Gguf, Some(file)) = (&whole.kind, &whole.file) {
+            return Self::quantised(contender, (whole, file), window, ways, report, cancel);
+        }
         if whole.kind.is_whole() && Self::is_own(&Shape::read(&whole.folder)?, window, ways) {
             let found = Self::shared(contender, base.as_ref(), window, ways, report, cancel)?;
             if let Some(network) = found {
@@ -150,17 +151,47 @@ impl Network {
         Ok(Some(Self::with(contender, known, &shape, told, engine, own::PIECE)))
     }
 
+    /// On a GGUF file: the contender's own, or that of its base `whole`, which others may answer from too.
     fn quantised(
         contender: &Contender,
-        file: &str,
+        (whole, file): (&Contender, &str),
+        window: Option<usize>,
         ways: Ways,
         report: Report,
         cancel: &Cancel,
     ) -> Result<Self> {
-        let Quantised { parts, codec, parameters, types } =
-            gguf::load(&contender.folder, file, &contender.name, ways, report, cancel)?;
-        let digest = contender.folder.digest(file)?;
-        let known = Known { digest, base_digest: None, codec, window: None };
+        let adapted = matches!(contender.kind, Kind::Adapter { .. });
+        let settings = adapted.then(|| checkpoint::adapter_of(contender, whole)).transpose()?;
+        let (opened, mut codec) = gguf::Opened::read(&whole.folder, file)?;
+        let mut digests = (whole.folder.digest(file)?, None);
+        let (shape, parameters) = (opened.shape.clone(), opened.parameters);
+        if settings.is_some() {
+            if Codec::in_folder(&contender.folder) {
+                let own = Codec::read(&contender.folder, &shape.eos)?;
+                adapter::same_tokens(&own, &codec, &whole.name)?;
+                codec = own;
+            }
+            digests = (adapter::digest(&contender.folder)?, Some(digests.0));
+        }
+        let own = Self::is_own(&shape, window, ways) && opened.has_formats();
+        let beside = settings.as_ref().map(|s| s.halves(&shape)).transpose()?;
+        // An adapter that adds to linear layers alone leaves the file's weights as they are.
+        if own && !matches!(beside, Some(None)) {
+            let of_file = digests.1.clone().unwrap_or_else(|| digests.0.clone());
+            let base = own::in_memory(&shape, &of_file, ways.quant, cancel, || {
+                let Quantised { parts, .. } = opened.load(&whole.name, true, None, report, cancel)?;
+                let base = Base::new(parts, shape.clone(), of_file.clone(), ways.quant);
+                Ok(base.map_err(|e| cannot_run(whole, e))?)
+            })?;
+            let adapter = settings.as_ref().map(|s| own::beside(s, &base)).transpose()?.flatten();
+            let known = Known { digest: digests.0, base_digest: digests.1, codec, window };
+            let told = base.engine();
+            let engine = Engine::Own { base, adapter };
+            return Ok(Self::with(contender, known, &shape, told, engine, own::PIECE));
+        }
+        let changes = settings.as_ref().map(|s| s.changes(&shape)).transpose()?;
+        let Quantised { parts, types } = opened.load(&whole.name, own, changes, report, cancel)?;
+        let known = Known { digest: digests.0, base_digest: digests.1, codec, window };
         Self::new(contender, known, parts, (&types, parameters), ways)
     }
 
@@ -219,7 +250,7 @@ impl Network {
             engine: told,
             context_tokens: window.map_or(shape.window(), |w| w.min(shape.window())),
         };
-        Self { facts, codec, engine, vocabulary: shape.vocabulary, chunk }
+        Self { facts, codec, engine, vocabulary: shape.vocabulary, chunk, guesses: true }
     }
 
     /// What must be known of it to have its answers again.
@@ -262,73 +293,6 @@ impl Network {
     /// A [`Fault`] if the tokenizer fails on it.
     pub(super) fn count_tokens(&self, text: &str) -> Result<usize> {
         Ok(self.codec.encode_prompt(text)?.len())
-    }
-
-    /// Answers `prompt`, a rendered one; tells each step to `on` as it happens. A cancelled answer is one with
-    /// the text so far; `cancel` is looked at before every token, and about every tenth of a second
-    /// while the prompt is read.
-    ///
-    /// # Errors
-    /// A [`Fault`] if the prompt is empty or longer than the model's window, or the engine fails.
-    pub(super) fn generate(
-        &self,
-        prompt: &str,
-        sampling: &Sampling,
-        cancel: &Cancel,
-        on: &mut dyn FnMut(Step),
-    ) -> Result<Completion> {
-        let asked = Instant::now();
-        let ids = self.codec.encode_prompt(prompt)?;
-        self.check_prompt(&ids)?;
-        let mut answer = Answer::default();
-        let mut stream = self.codec.stream();
-        let mut sampler = Sampler::new(sampling);
-        let mut session = self.session(&ids, sampling.max_tokens);
-        let read = |read, on: &mut dyn FnMut(Step)| on(Step::Reading { read, prompt_tokens: ids.len() });
-        read(0, on);
-        let mut at = session.known();
-        if at > 0 {
-            read(at, on);
-        }
-        let mut logits = None;
-        for chunk in ids[at..].chunks(self.chunk) {
-            if cancel.is_cancelled() {
-                break;
-            }
-            logits = self.forward(&mut session, chunk, (at, ids.len()), cancel)?;
-            at += chunk.len();
-            read(at, on);
-        }
-        let finish = loop {
-            if cancel.is_cancelled() {
-                break Finish::Cancelled;
-            }
-            if answer.tokens >= sampling.max_tokens {
-                break Finish::Length;
-            }
-            let Some(token) = logits.take().and_then(|logits| sampler.choose(&logits)) else {
-                return Err(self.failed("logits that are no numbers"));
-            };
-            if self.codec.stops(token) {
-                break Finish::Stop;
-            }
-            answer.took(asked);
-            if let Some(piece) = stream.push(token)? {
-                answer.add(piece, on);
-            }
-            // The position of the token just chosen is the first one that the window must still have.
-            let position = ids.len() + answer.tokens - 1;
-            if position >= self.facts.context_tokens {
-                break Finish::Length;
-            }
-            if answer.tokens < sampling.max_tokens && !cancel.is_cancelled() {
-                logits = self.forward(&mut session, &[token], (position, position + 1), cancel)?;
-            }
-        };
-        if let Some(piece) = stream.finish()? {
-            answer.add(piece, on);
-        }
-        Ok(answer.completion(ids.len(), asked, finish))
     }
 
     /// The logits of the token after `tokens`, over the whole vocabulary.
@@ -383,7 +347,10 @@ impl Network {
     ) -> Result<Option<Vec<f32>>> {
         match session {
             Session::Candle(session) => session.forward(tokens, at).map(Some),
-            Session::Own(session) => session.forward(tokens, at + tokens.len() == to, cancel),
+            Session::Own(session) => {
+                let read = session.forward(tokens, usize::from(at + tokens.len() == to), cancel);
+                read.map(|logits| logits.and_then(|mut logits| logits.pop()))
+            }
         }
         .map_err(|e| self.failed(e))
     }
@@ -416,41 +383,6 @@ fn cannot_run(contender: &Contender, error: candle_core::Error) -> Error {
 fn chunk(parameters: u64) -> usize {
     let tokens = (UNCANCELLED / parameters.max(1)).clamp(16, 512);
     usize::try_from(tokens).unwrap_or(512)
-}
-
-/// An answer as it grows.
-#[derive(Default)]
-struct Answer {
-    text: String,
-    tokens: usize,
-    first: Option<f64>,
-    last: f64,
-}
-
-impl Answer {
-    fn took(&mut self, asked: Instant) {
-        self.tokens += 1;
-        self.last = asked.elapsed().as_secs_f64();
-        self.first.get_or_insert(self.last);
-    }
-
-    fn add(&mut self, piece: String, on: &mut dyn FnMut(Step)) {
-        self.text.push_str(&piece);
-        on(Step::Text { piece, tokens: self.tokens });
-    }
-
-    fn completion(self, prompt_tokens: usize, asked: Instant, finish: Finish) -> Completion {
-        let rate = self.first.filter(|first| self.tokens > 1 && self.last > *first);
-        Completion {
-            tokens_per_second: rate.map(|first| (self.tokens - 1) as f64 / (self.last - first)),
-            text: self.text,
-            tokens: self.tokens,
-            prompt_tokens,
-            seconds_to_first_token: self.first,
-            seconds: asked.elapsed().as_secs_f64(),
-            finish,
-        }
-    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! in a corpus. It is read once, and kept in a folder of the models as [`RECORDED`]: a JSON list of
 //! `{question_id, question, answer}`. A question is found by its text, whatever white space is in it.
 
-use super::answer::{Completion, Finish, Step};
+use super::answer::{Completion, Count, Finish, Step};
 use super::model::Facts;
 use super::registry::Contender;
 use super::shape::LARGEST_WINDOW;
@@ -302,11 +302,12 @@ impl Recorded {
         let cancelled = cancel.is_cancelled();
         let text = if cancelled { String::new() } else { answer.clone() };
         if !cancelled {
-            on(Step::Text { piece: text.clone(), tokens: 0 });
+            on(Step::Text { piece: text.clone(), count: Count::default() });
         }
         Ok(Completion {
             text,
             tokens: 0,
+            passes: None,
             prompt_tokens: 0,
             seconds_to_first_token: None,
             seconds: asked.elapsed().as_secs_f64(),

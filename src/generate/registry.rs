@@ -83,9 +83,14 @@ impl Kind {
         }
     }
 
-    /// Whether it is a Hugging Face folder of whole weights: what adapters go onto and fine-tuning starts from.
+    /// Whether it is a Hugging Face folder of whole weights: what fine-tuning starts from.
     pub fn is_whole(&self) -> bool {
         matches!(self, Self::Base | Self::Full { .. })
+    }
+
+    /// Whether an adapter can be put onto it.
+    pub fn takes_adapters(&self) -> bool {
+        self.is_whole() || *self == Self::Gguf
     }
 }
 

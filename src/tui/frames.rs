@@ -7,7 +7,7 @@ use crate::compare::{Answer, Event, Finish, Pair, PerToken, Rerun, Role, Side, T
 use crate::config::Settings;
 use crate::corpus::Catalog;
 use crate::fault::Fault;
-use crate::generate::{Kind, Registry, Sampling};
+use crate::generate::{Count, Kind, Registry, Sampling};
 use crate::job::Progress;
 use crate::prompt::messages;
 use crate::retrieve::{self, Hit, SoFar};
@@ -87,6 +87,11 @@ fn hits() -> Vec<Hit> {
     ]
 }
 
+/// So many tokens, one behind each pass.
+fn told(tokens: usize) -> Count {
+    Count { tokens, passes: None }
+}
+
 fn answer(side: Side, text: &str, finish: Finish) -> Answer {
     let hits = hits();
     Answer {
@@ -94,6 +99,7 @@ fn answer(side: Side, text: &str, finish: Finish) -> Answer {
         role: if side == Side::A { Role::Baseline } else { Role::FineTuned },
         text: text.into(),
         tokens: 31,
+        passes: None,
         prompt_tokens: 188,
         seconds_to_first_token: Some(0.31),
         seconds: 0.62,
@@ -225,7 +231,7 @@ fn a_question_is_asked_of_what_is_indexed_so_far_and_what_it_found_stays() {
     app.update(Message::Indexing(Progress { doing: "indexing Biomedicine".into(), done: 30, total: 100 }));
     app.update(Message::Trial(Event::Retrieved(hits(), Some(PART))));
     app.update(Message::Trial(Event::Packed(2)));
-    app.update(Message::Trial(Event::Text(Side::A, "The base of the big toe".into(), 6)));
+    app.update(Message::Trial(Event::Text(Side::A, "The base of the big toe".into(), told(6))));
     snapshot("growing", &mut app);
     app.update(Message::Grown("biomedicine".into(), SoFar { documents: 3_000, ..PART }));
     let effects = app.update(Message::Indexed("biomedicine".into(), Ok(216_363)));
@@ -268,9 +274,9 @@ fn answers_stream_side_by_side() {
     app.update(Message::Trial(Event::Reading(Side::A, 188, 188)));
     app.update(Message::Trial(Event::Reading(Side::B, 64, 188)));
     app.now = Duration::from_millis(1400);
-    app.update(Message::Trial(Event::Text(Side::A, "The base of the big toe".into(), 6)));
+    app.update(Message::Trial(Event::Text(Side::A, "The base of the big toe".into(), told(6))));
     app.now = Duration::from_millis(1500);
-    app.update(Message::Trial(Event::Text(Side::A, " is the joint".into(), 9)));
+    app.update(Message::Trial(Event::Text(Side::A, " is the joint".into(), told(9))));
     snapshot("streaming", &mut app);
 }
 
@@ -281,11 +287,11 @@ fn both_that_answer_together_show_how_fast_and_how_near_to_what_memory_allows() 
     app.update(Message::Trial(Event::PerToken(PerToken { bytes: [Some(100_000_000); 2], shared: true })));
     for side in Side::BOTH {
         app.update(Message::Trial(Event::Reading(side, 188, 188)));
-        app.update(Message::Trial(Event::Text(side, "The base".into(), 1)));
+        app.update(Message::Trial(Event::Text(side, "The base".into(), told(1))));
     }
     app.now += Duration::from_millis(200);
-    app.update(Message::Trial(Event::Text(Side::A, " of the big toe".into(), 11)));
-    app.update(Message::Trial(Event::Text(Side::B, " is cooler".into(), 9)));
+    app.update(Message::Trial(Event::Text(Side::A, " of the big toe".into(), told(11))));
+    app.update(Message::Trial(Event::Text(Side::B, " is cooler".into(), told(9))));
     snapshot("together", &mut app);
     end(&mut app, [answer(Side::A, SAID_A, Finish::Stop), answer(Side::B, SAID_B, Finish::Stop)]);
     let shown = printed(&frame(&mut app, Theme::new(false), 80, 24));
@@ -300,11 +306,11 @@ fn both_that_answer_together_show_how_fast_and_how_near_to_what_memory_allows() 
 fn a_server_that_is_waited_for_says_why_and_the_other_answer_goes_on() {
     let mut app = asked();
     app.update(Message::Trial(Event::Waiting(Side::A, "Asking gpu1:8000.".into())));
-    app.update(Message::Trial(Event::Text(Side::A, "Half an ans".into(), 3)));
+    app.update(Message::Trial(Event::Text(Side::A, "Half an ans".into(), told(3))));
     app.now = Duration::from_millis(1400);
     let why = "the endpoint far (http://gpu1:8000/v1): found the status 503: loading the model. Asking again in 2 s.";
     app.update(Message::Trial(Event::Waiting(Side::A, why.into())));
-    app.update(Message::Trial(Event::Text(Side::B, "It is cooler".into(), 4)));
+    app.update(Message::Trial(Event::Text(Side::B, "It is cooler".into(), told(4))));
     snapshot("waiting_for_a_server", &mut app);
 }
 
@@ -490,8 +496,8 @@ fn no_control_character_reaches_a_frame_and_no_size_breaks_it() {
     hit[0].matches = vec![];
     hit[0].title = hostile.into();
     app.update(Message::Trial(Event::Retrieved(hit, None)));
-    app.update(Message::Trial(Event::Text(Side::A, hostile.repeat(30), 9)));
-    app.update(Message::Trial(Event::Text(Side::B, "x".repeat(1 << 20), 9)));
+    app.update(Message::Trial(Event::Text(Side::A, hostile.repeat(30), told(9))));
+    app.update(Message::Trial(Event::Text(Side::B, "x".repeat(1 << 20), told(9))));
     for (columns, rows) in [(1, 1), (10, 3), (40, 12), (41, 13), (79, 23), (80, 24), (300, 100)] {
         let buffer = frame(&mut app, Theme::new(true), columns, rows);
         for cell in &buffer.content {

@@ -8,10 +8,10 @@ use juxta::prompt::{Message, Role};
 use serde_json::json;
 use std::path::Path;
 
-const CONFIG: &str = "config.json";
+pub const CONFIG: &str = "config.json";
 
 /// A byte-level tokenizer of the letters on a keyboard, as the vocabulary of a hundred has room for.
-fn byte_level() -> String {
+pub fn byte_level() -> String {
     let letters = (33u8..127).map(char::from).chain(['Ġ', 'Ċ']);
     let names = ["<unk>", "<|im_start|>", "<|im_end|>"].map(str::to_owned).into_iter();
     let tokens: Vec<String> = names.chain(letters.map(String::from)).collect();
@@ -34,11 +34,11 @@ fn byte_level() -> String {
     .to_string()
 }
 
-fn with_letters(name: &str) -> Copy {
+pub fn with_letters(name: &str) -> Copy {
     copy(name).write("tokenizer.json", byte_level())
 }
 
-fn exported(path: &Path, file: &Path, numbers: Numbers) -> Result<()> {
+pub fn exported(path: &Path, file: &Path, numbers: Numbers) -> Result<()> {
     let registry = Registry::discover(Some(&models()));
     let found = registry.find(&path.to_string_lossy())?;
     export(&found, &registry, &Order { file, numbers }, SILENT, &Cancel::new())

@@ -435,9 +435,9 @@ fn a_cancelled_answer_keeps_its_text_and_stops_within_one_token() {
     let mut pieces = Vec::new();
     let completion = model
         .generate("hello", &drawing(100), &cancel, &mut |step| {
-            if let Step::Text { piece, tokens } = step {
+            if let Step::Text { piece, count } = step {
                 pieces.push(piece);
-                if tokens >= 7 {
+                if count.tokens >= 7 {
                     cancel.cancel();
                 }
             }

@@ -189,7 +189,7 @@ fn an_answer_that_is_stopped_while_another_goes_on_leaves_it_alone() {
         let whole = scope.spawn(|| answer(&base, &prompt, 40));
         let stopped = scope.spawn(|| {
             let mut on = |step| {
-                if matches!(step, Step::Text { tokens, .. } if tokens >= 3) {
+                if matches!(step, Step::Text { count, .. } if count.tokens >= 3) {
                     cancel.cancel();
                 }
             };

@@ -191,6 +191,7 @@ fn trial(id: &str, (_, question): &Question, answers: [(&str, &str); 2]) -> Tria
         role: roles[n],
         text: answers[n].1.into(),
         tokens: 12 + n,
+        passes: None,
         prompt_tokens: 80,
         seconds_to_first_token: Some(0.5),
         seconds: 1.5,

@@ -251,6 +251,7 @@ fn answer(contender: &str, role: Role, text: &str, hits: &[Hit]) -> Answer {
         role,
         text: text.into(),
         tokens: 31,
+        passes: None,
         prompt_tokens: 311,
         seconds_to_first_token: Some(271.828_182),
         seconds: 314.159_265,

@@ -4,7 +4,7 @@
 use super::chunk::{self, Chunk, Read};
 use super::events::{Broken, Event, Events, Field};
 use crate::fault::Fault;
-use crate::generate::answer::{Finish, Step};
+use crate::generate::answer::{Count, Finish, Step};
 use crate::job::Cancel;
 use crate::net::{Address, Hider, Key, Patience, Reply, Request, Stop, Trouble, What, retry_after, send};
 use crate::text::one_line;
@@ -405,7 +405,8 @@ impl Telling<'_, '_> {
             return;
         }
         self.said.text.push_str(&piece);
-        (self.on)(Step::Text { piece, tokens: self.said.pieces });
+        let count = Count { tokens: self.said.pieces, passes: None };
+        (self.on)(Step::Text { piece, count });
     }
 }
 

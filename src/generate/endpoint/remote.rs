@@ -220,6 +220,7 @@ impl Remote {
         let rate = between.filter(|s| *s > 0.0 && tokens > 1).map(|s| (tokens - 1) as f64 / s);
         Completion {
             tokens,
+            passes: None,
             prompt_tokens: counted("prompt_tokens").unwrap_or(0),
             seconds_to_first_token: said.first.map(|first| (first - said.asked).as_secs_f64()),
             seconds: Instant::now().duration_since(said.asked).as_secs_f64(),

@@ -7,17 +7,18 @@ mod header;
 mod keys;
 mod names;
 mod spell;
+pub(super) mod turned;
 mod ways;
 mod words;
 mod write;
 
+use super::adapter::Changes;
 use super::codec::Codec;
 use super::decoder::{Embedding, Layer, Linear, Parts, Weight};
 use super::inspect::check_memory;
 use super::own;
 use super::shape::Shape;
 use super::source::Source;
-use super::ways::{Engine, Ways};
 use crate::fault::{Fault, Result};
 use crate::folder::Folder;
 use crate::job::{Cancel, Progress, Report};
@@ -53,12 +54,13 @@ const TYPES: [GgmlDType; 12] = [
 const SLOW: [GgmlDType; 3] = [GgmlDType::Q4_1, GgmlDType::Q5_0, GgmlDType::Q5_1];
 const MOST_WIDENED: u64 = 1_000_000_000;
 
+/// The module of the embedding and its tensor.
+const EMBEDDING: &str = "model.embed_tokens";
+const EMBEDDING_WEIGHT: &str = "model.embed_tokens.weight";
+
 /// A quantised model, loaded.
 pub(super) struct Quantised {
     pub(super) parts: Parts,
-    pub(super) codec: Codec,
-    /// Numbers in its weights.
-    pub(super) parameters: u64,
     /// The number type of most of its bytes, and what it is computed in where that is another.
     pub(super) types: String,
 }
@@ -77,60 +79,71 @@ pub(super) struct Described {
 
 /// Reads and checks everything of `file` but the tensors' bytes.
 pub(super) fn describe(folder: &Folder, file: &str) -> Result<Described> {
-    let mut source = Source::open(folder, file)?;
-    Opened::read(&mut source, folder).map(|opened| opened.described)
+    let (Opened { shape, parameters, types, bytes, .. }, codec) = Opened::read(folder, file)?;
+    Ok(Described { shape, codec, parameters, types, bytes })
 }
 
-/// Loads `file`, called `name` in reports. Looks at `cancel` between two tensors.
-pub(super) fn load(
-    folder: &Folder,
-    file: &str,
-    name: &str,
-    ways: Ways,
-    report: Report,
-    cancel: &Cancel,
-) -> Result<Quantised> {
-    let mut source = Source::open(folder, file)?;
-    let Opened { content, described } = Opened::read(&mut source, folder)?;
-    let Described { shape, codec, parameters, types, bytes } = described;
-    check_memory(&source.place, bytes)?;
-    let place = source.place.clone();
-    let own = ways.engine == Engine::Own && is_own(&shape, &content);
-    let widened = !own && parameters <= MOST_WIDENED;
-    let slow = content.tensor_infos.values().any(|t| SLOW.contains(&t.ggml_dtype));
-    let types = if widened && slow { format!("{types} widened to f32") } else { types };
-    let mut tensors =
-        Tensors { content, widened, source: Watched { total: source.len, source, name, report, cancel } };
-    let parts = parts(shape, &mut tensors);
-    cancel.check()?;
-    let parts = parts.map_err(|e| {
-        Fault::new(&place, e).expected("the tensors of a model").next("Copy or download the file again.")
-    })?;
-    Ok(Quantised { parts, codec, parameters, types })
-}
-
-struct Opened {
+/// A file of which everything was read and checked but its tensors' bytes.
+pub(super) struct Opened {
+    source: Source,
     content: Content,
-    described: Described,
+    pub(super) shape: Shape,
+    /// Numbers in its weights.
+    pub(super) parameters: u64,
+    types: String,
+    bytes: u64,
 }
 
 impl Opened {
-    fn read(source: &mut Source, folder: &Folder) -> Result<Self> {
-        let content = header::read(source)?;
+    /// Opens `file`; its tokenizer and template come apart, since they are needed longer.
+    pub(super) fn read(folder: &Folder, file: &str) -> Result<(Self, Codec)> {
+        let mut source = Source::open(folder, file)?;
+        let content = header::read(&mut source)?;
         let shape = keys::shape(&content, &source.place)?;
-        check_tensors(&shape, &content, source)?;
+        check_tensors(&shape, &content, &source)?;
         let rope_factors = names::ROPE_FACTORS.iter().find(|name| content.tensor_infos.contains_key(**name));
         let shape = match rope_factors {
-            Some(name) => keys::with_factors(shape, &factors(&content, source, name)?, &source.place)?,
+            Some(name) => keys::with_factors(shape, &factors(&content, &mut source, name)?, &source.place)?,
             None => shape,
         };
         let codec = words::codec(&content, folder, &source.place)?;
         let parameters: u64 = content.tensor_infos.values().map(|t| t.shape.elem_count() as u64).sum();
-        let own = is_own(&shape, &content);
+        let own = has_formats(&content) && own::suits(&shape, shape.window());
         let all = content.tensor_infos.values();
-        let bytes = all.map(|t| bytes_in_memory(t.ggml_dtype, t.shape.dims(), own, parameters));
-        let described = Described { shape, codec, parameters, types: most_of(&content), bytes: bytes.sum() };
-        Ok(Self { content, described })
+        let bytes = all.map(|t| bytes_in_memory(t.ggml_dtype, t.shape.dims(), own, parameters)).sum();
+        let types = most_of(&content);
+        Ok((Self { source, content, shape, parameters, types, bytes }, codec))
+    }
+
+    /// Whether juxta's own engine has all of its number types.
+    pub(super) fn has_formats(&self) -> bool {
+        has_formats(&self.content)
+    }
+
+    /// Reads its tensors, called `name` in reports, for juxta's `own` engine or for candle; what an adapter changes of them
+    /// comes in f32 and with the changes. Looks at `cancel` between two tensors.
+    pub(super) fn load(
+        self,
+        name: &str,
+        own: bool,
+        changes: Option<Changes>,
+        report: Report,
+        cancel: &Cancel,
+    ) -> Result<Quantised> {
+        let Self { source, content, shape, parameters, types, bytes } = self;
+        check_memory(&source.place, bytes)?;
+        let place = source.place.clone();
+        let widened = !own && parameters <= MOST_WIDENED;
+        let slow = content.tensor_infos.values().any(|t| SLOW.contains(&t.ggml_dtype));
+        let types = if widened && slow { format!("{types} widened to f32") } else { types };
+        let types = if changes.is_some() { format!("{types}, adapted in f32") } else { types };
+        let source = Watched { total: source.len, source, name, report, cancel };
+        let parts = parts(shape, &mut Tensors { content, widened, changes, source });
+        cancel.check()?;
+        let parts = parts.map_err(|e| {
+            Fault::new(&place, e).expected("the tensors of a model").next("Copy or download the file again.")
+        })?;
+        Ok(Quantised { parts, types })
     }
 }
 
@@ -146,10 +159,9 @@ fn factors(content: &Content, source: &mut Source, name: &str) -> Result<Vec<f32
     })
 }
 
-/// Whether it is juxta's own engine that computes the file, since that has its make and all of its number types.
-fn is_own(shape: &Shape, content: &Content) -> bool {
-    let has = content.tensor_infos.values().all(|t| t.shape.rank() < 2 || own::has(t.ggml_dtype));
-    has && own::suits(shape, shape.window())
+/// Whether juxta's own engine has all of a file's number types.
+fn has_formats(content: &Content) -> bool {
+    content.tensor_infos.values().all(|t| t.shape.rank() < 2 || own::has(t.ggml_dtype))
 }
 
 /// Bytes that a tensor takes in memory while it is loaded: numbers without blocks are widened to f32; of those with blocks
@@ -235,6 +247,8 @@ struct Tensors<'a> {
     content: Content,
     /// Whether slow numbers are widened.
     widened: bool,
+    /// What an adapter changes.
+    changes: Option<Changes>,
     source: Watched<'a>,
 }
 
@@ -251,7 +265,30 @@ impl Tensors<'_> {
     fn linear(&mut self, shape: &Shape, hub: &str, biased: bool) -> candle_core::Result<Linear> {
         let weight = self.quantised(shape, &format!("{hub}.weight"))?;
         let bias = if biased { Some(self.dense(shape, &format!("{hub}.bias"))?) } else { None };
-        Ok(Linear { weight: weight_of(Arc::new(weight), self.widened)?, bias })
+        Ok(Linear { weight: self.weight(shape, hub, Arc::new(weight))?, bias })
+    }
+
+    /// The weight of the module `hub` that is `tensor` in the file.
+    fn weight(&mut self, shape: &Shape, hub: &str, tensor: Arc<QTensor>) -> candle_core::Result<Weight> {
+        if !self.touch(hub) {
+            return weight_of(tensor, self.widened);
+        }
+        self.changed(shape, hub, &tensor).map(Weight::Dense)
+    }
+
+    fn touch(&self, hub: &str) -> bool {
+        self.changes.as_ref().is_some_and(|changes| changes.touch(hub))
+    }
+
+    /// The weight of the module `hub` with what the adapter does to it.
+    fn changed(&mut self, shape: &Shape, hub: &str, tensor: &QTensor) -> candle_core::Result<Tensor> {
+        let old = tensor.dequantize(&Device::Cpu)?;
+        let Some(changes) = &mut self.changes else { return Ok(old) };
+        let mut apply = |old: &Tensor| changes.apply(hub, old).map_err(candle_core::Error::msg);
+        match turned::heads(hub, shape) {
+            Some(heads) => turned::beside(&apply(&turned::apart(&old, heads)?)?, heads),
+            None => apply(&old),
+        }
     }
 }
 
@@ -262,17 +299,19 @@ fn weight_of(tensor: Arc<QTensor>, widened: bool) -> candle_core::Result<Weight>
     })
 }
 
-fn parts(shape: Shape, tensors: &mut Tensors) -> candle_core::Result<Parts> {
+fn parts(mut shape: Shape, tensors: &mut Tensors) -> candle_core::Result<Parts> {
     let s = &shape;
-    let table = Arc::new(tensors.quantised(s, "model.embed_tokens.weight")?);
+    let table = Arc::new(tensors.quantised(s, EMBEDDING_WEIGHT)?);
     let head = match s.tied {
         true => Arc::clone(&table),
         false => Arc::new(tensors.quantised(s, "lm_head.weight")?),
     };
-    let head = Linear { weight: weight_of(head, tensors.widened)?, bias: None };
+    let tied = s.tied && !tensors.changes.as_ref().is_some_and(Changes::part_embedding_and_head);
+    let head = Linear { weight: tensors.weight(s, "lm_head", head)?, bias: None };
     let embedding = match &head.weight {
+        _ if tensors.touch(EMBEDDING) => Embedding::Dense(tensors.changed(s, EMBEDDING, &table)?),
         // Widened once for both.
-        Weight::Dense(dense) if s.tied => Embedding::Dense(dense.clone()),
+        Weight::Dense(dense) if tied => Embedding::Dense(dense.clone()),
         _ if is_dense(table.dtype(), tensors.widened) => Embedding::Dense(table.dequantize(&Device::Cpu)?),
         _ => Embedding::Quantised(table),
     };
@@ -321,6 +360,7 @@ fn parts(shape: Shape, tensors: &mut Tensors) -> candle_core::Result<Parts> {
     let norm = tensors.dense(s, "model.norm.weight")?;
     // llama.cpp's converter puts the halves of llama's pairs beside each other, and no other family's.
     let beside = shape.family == super::shape::Family::Llama;
+    shape.tied = tied;
     Ok(Parts { shape, embedding, layers, norm, head, beside })
 }
 

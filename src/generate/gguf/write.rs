@@ -8,7 +8,7 @@ use super::super::checkpoint::Checkpoint;
 use super::super::registry::{Contender, Kind, Registry};
 use super::super::rope::{Rope, Scaling};
 use super::super::shape::{Family, Shape, Windows};
-use super::{names, spell};
+use super::{names, spell, turned};
 use crate::fault::{Fault, Result};
 use crate::job::{Cancel, Progress, Report};
 use candle_core::quantized::gguf_file::{self, Value};
@@ -265,12 +265,12 @@ fn rope_factors(rope: &Rope) -> Option<Vec<f32>> {
 }
 
 fn quantised(shape: &Shape, hub: &str, tensor: Tensor, numbers: Numbers) -> candle_core::Result<QTensor> {
-    let tensor = match shape.family {
-        Family::Llama | Family::Mistral if hub.contains("q_proj") => beside(&tensor, shape.heads)?,
-        Family::Llama | Family::Mistral if hub.contains("k_proj") => beside(&tensor, shape.key_heads)?,
+    let module = hub.rsplit_once('.').map_or(hub, |(module, _)| module);
+    let tensor = match turned::heads(module, shape) {
+        Some(heads) => turned::beside(&tensor, heads)?,
         // Gemma's norms multiply by one more than their weights; in these files, by them.
-        family if family.is_gemma() && hub.ends_with("norm.weight") => (tensor + 1.0)?,
-        _ => tensor,
+        None if shape.family.is_gemma() && hub.ends_with("norm.weight") => (tensor + 1.0)?,
+        None => tensor,
     };
     let dtype = match tensor.dims() {
         [_, inner] if numbers == Numbers::Q8 && !inner.is_multiple_of(GgmlDType::Q8_0.block_size()) => {
@@ -280,13 +280,4 @@ fn quantised(shape: &Shape, hub: &str, tensor: Tensor, numbers: Numbers) -> cand
         _ => GgmlDType::F32,
     };
     QTensor::quantize(&tensor, dtype)
-}
-
-/// The rows of each head so that the two halves of a turned pair lie beside each other: Hugging Face has them half a head
-/// apart.
-fn beside(tensor: &Tensor, heads: usize) -> candle_core::Result<Tensor> {
-    let dims = tensor.dims().to_vec();
-    let pairs = dims[0] / heads / 2;
-    let inner = dims.get(1).copied().unwrap_or(1);
-    tensor.reshape((heads, 2, pairs, inner))?.transpose(1, 2)?.contiguous()?.reshape(dims)
 }

@@ -38,14 +38,14 @@ struct Asked {
     number: u64,
     row: Row,
     tokens: Vec<u32>,
-    answers: bool,
+    answers: usize,
     cancel: Cancel,
 }
 
-/// A row given back, and the logits behind its tokens; `None` if the pass was stopped, empty if nobody wanted them.
+/// A row given back, and the logits behind its tokens, as many as were wanted; `None` if the pass was stopped.
 struct Outcome {
     row: Option<Row>,
-    logits: Option<Vec<f32>>,
+    logits: Option<Vec<Vec<f32>>>,
 }
 
 /// An answer under way.
@@ -77,17 +77,24 @@ impl<'a> Session<'a> {
         self.row.as_ref().map_or(0, |row| row.tokens().len())
     }
 
-    /// Reads the next tokens, with whoever else is reading; the logits behind the last if `answers`. `None` if `cancel` was
-    /// heard first.
+    /// Forgets what was read after the first `n` tokens.
+    pub(in super::super) fn keep(&mut self, n: usize) {
+        if let Some(row) = &mut self.row {
+            row.keep(n);
+        }
+    }
+
+    /// Reads the next tokens, with whoever else is reading; the logits behind the last `answers` of them. `None` if `cancel`
+    /// was heard first.
     ///
     /// # Errors
     /// What broke.
     pub(in super::super) fn forward(
         &mut self,
         tokens: &[u32],
-        answers: bool,
+        answers: usize,
         cancel: &Cancel,
-    ) -> candle_core::Result<Option<Vec<f32>>> {
+    ) -> candle_core::Result<Option<Vec<Vec<f32>>>> {
         let Some(row) = self.row.take() else { candle_core::bail!("the engine broke off before") };
         if row.tokens().len() + tokens.len() > row.capacity() {
             candle_core::bail!("{} more tokens than there is room for", tokens.len());
@@ -163,8 +170,8 @@ impl<'a> Pass<'a> {
         self.numbers.clear();
         all.into_iter()
             .map(|a| {
-                let of_it = if a.answers { logits.next() } else { Some(Vec::new()) };
-                (a.number, Outcome { row: Some(a.row), logits: of_it.filter(|_| read) })
+                let of_it = read.then(|| logits.by_ref().take(a.answers).collect());
+                (a.number, Outcome { row: Some(a.row), logits: of_it })
             })
             .collect()
     }

@@ -77,37 +77,53 @@ pub(super) fn shared(
     report: Report,
     cancel: &Cancel,
 ) -> Result<(Arc<Base>, Codec)> {
+    let read = Shape::read(folder)?;
+    let digest = checkpoint::digest(folder)?;
+    let codec = Codec::read(folder, &read.eos)?;
+    let base = in_memory(&read, &digest, quant, cancel, || {
+        let Unread { shape, mut listing, .. } = Unread::open(folder)?;
+        cancel.check()?;
+        check_memory(&folder.place(""), pack::bytes_read(&shape, &listing, quant))?;
+        let (mut done, total) = (0, shape.tensors().count() as u64);
+        let mut step = || -> Result<()> {
+            cancel.check()?;
+            report(Progress { doing: format!("loading {name}"), done, total });
+            done += 1;
+            Ok(())
+        };
+        let network = pack::read(&shape, &mut listing, quant, &mut step)?;
+        Ok(Base::with(network, shape, read.clone(), digest.clone(), quant))
+    })?;
+    Ok((base, codec))
+}
+
+/// The base weights with this `digest` and with settings `read`, in `quant`: those in memory, if somebody has them, else what
+/// `load` gives. Whoever wants the same ones meanwhile waits.
+pub(super) fn in_memory(
+    read: &Shape,
+    digest: &str,
+    quant: Quant,
+    cancel: &Cancel,
+    load: impl FnOnce() -> Result<Base>,
+) -> Result<Arc<Base>> {
     static SHARED: Mutex<Vec<Weak<Base>>> = Mutex::new(Vec::new());
     let mut all = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
     cancel.check()?;
     all.retain(|base| base.strong_count() > 0);
-    let read = Shape::read(folder)?;
-    let digest = checkpoint::digest(folder)?;
-    let same = |base: &Arc<Base>| base.digest == digest && base.quant == quant && base.read == read;
+    let same = |base: &Arc<Base>| base.digest == digest && base.quant == quant && base.read == *read;
     if let Some(base) = all.iter().filter_map(Weak::upgrade).find(same) {
-        return Ok((base, Codec::read(folder, &read.eos)?));
+        return Ok(base);
     }
-    let Unread { shape, codec, mut listing, .. } = Unread::open(folder)?;
-    cancel.check()?;
-    check_memory(&folder.place(""), pack::bytes_read(&shape, &listing, quant))?;
-    let (mut done, total) = (0, shape.tensors().count() as u64);
-    let mut step = || -> Result<()> {
-        cancel.check()?;
-        report(Progress { doing: format!("loading {name}"), done, total });
-        done += 1;
-        Ok(())
-    };
-    let network = pack::read(&shape, &mut listing, quant, &mut step)?;
-    let base = Arc::new(Base::with(network, shape, read, digest, quant));
+    let base = Arc::new(load()?);
     all.push(Arc::downgrade(&base));
-    Ok((base, codec))
+    Ok(base)
 }
 
 /// An adapter beside the weights of its base; `None` where it replaces some of them or changes embeddings or head: such a
 /// one is merged.
 pub(super) fn beside(adapter: &Adapter, base: &Base) -> Result<Option<Arc<juxta_engine::Adapter>>> {
     let Some(halves) = adapter.halves(&base.shape)? else { return Ok(None) };
-    let packed = pack::adapter(halves, &base.network, base.quant != Quant::None);
+    let packed = pack::adapter(halves, &base.shape, &base.network, base.quant != Quant::None);
     packed.map(|adapter| Some(Arc::new(adapter))).map_err(|what| adapter.cannot(&what))
 }
 

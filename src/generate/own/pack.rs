@@ -3,6 +3,7 @@
 use super::super::adapter::Halves;
 use super::super::checkpoint::HEAD;
 use super::super::decoder::{Embedding, Linear, Parts, Weight};
+use super::super::gguf::turned;
 use super::super::shape::{Family, Shape, Windows};
 use super::super::ways::Quant;
 use super::super::weights::Listing;
@@ -241,9 +242,10 @@ pub(super) fn network(parts: Parts, quant: Quant) -> Result<engine::Network> {
     engine::Network::new(own, embedding, layers, vector(&norm)?, head).map_err(candle_core::Error::Msg)
 }
 
-/// An adapter's halves, by module, as the engine has them.
+/// An adapter's halves, by module, as the engine has them: with the rows of its base, of a shape as Hugging Face has it.
 pub(super) fn adapter(
     halves: Vec<Halves>,
+    shape: &Shape,
     network: &engine::Network,
     quantised: bool,
 ) -> std::result::Result<engine::Adapter, String> {
@@ -261,6 +263,10 @@ pub(super) fn adapter(
             "mlp.up_proj" => &mut layer.up,
             "mlp.down_proj" => &mut layer.down,
             _ => return Err(format!("the module {module}")),
+        };
+        let b = match turned::heads(&module, shape).filter(|_| network.shape().beside) {
+            Some(heads) => turned::beside(&b, heads).map_err(|e| e.to_string())?,
+            None => b,
         };
         let numbers = |tensor: &Tensor| vector(tensor).map_err(|e| e.to_string());
         let (a, b) = (numbers(&a)?, numbers(&b)?);

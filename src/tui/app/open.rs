@@ -1,6 +1,7 @@
 //! The trial on the screen: being run, or read back.
 
 use crate::compare::{Answer, Course, Event, Finish, PerToken, Side, Support, Trial, support};
+use crate::generate::Count;
 use crate::job::Progress;
 use crate::retrieve::{Hit, SoFar};
 use std::time::Duration;
@@ -54,7 +55,7 @@ pub enum State {
     /// The prompt is being read: tokens read, tokens in all, since when.
     Reading(usize, usize, Duration),
     /// Tokens come: how many, since when the prompt was read, when the first came.
-    Answering(usize, Duration, Duration),
+    Answering(Count, Duration, Duration),
     /// It came to its end.
     Ended(Box<Answer>),
     /// The trial was stopped before this answer could be recorded.
@@ -145,14 +146,14 @@ impl Open {
                 };
                 pane.state = State::Reading(read, of, since);
             }
-            Event::Text(side, text, tokens) => {
+            Event::Text(side, text, count) => {
                 let pane = self.pane_mut(side);
                 let (since, first) = match pane.state {
                     State::Answering(_, since, first) => (since, first),
                     State::Reading(_, _, since) | State::Held(_, since) => (since, now),
                     _ => (now, now),
                 };
-                pane.state = State::Answering(tokens, since, first);
+                pane.state = State::Answering(count, since, first);
                 pane.text.push_str(&text);
                 pane.stale = true;
             }
@@ -189,7 +190,9 @@ impl Open {
 impl Pane {
     fn course(&self, now: Duration) -> Option<Course> {
         match self.state {
-            State::Answering(tokens, _, first) => Some(Course { tokens, first, last: now }),
+            State::Answering(Count { tokens, passes }, _, first) => {
+                Some(Course { tokens, passes, first, last: now })
+            }
             _ => None,
         }
     }

@@ -4,6 +4,7 @@ use super::paint::{self, Painted};
 use super::passages::{bar, wrapped};
 use super::title_of;
 use crate::compare::{Answer, Finish, Pair, Side};
+use crate::generate::Count;
 use crate::text::counted;
 use crate::tui::app::{App, Drawn, Panel, State};
 use crate::tui::theme::Theme;
@@ -110,7 +111,7 @@ fn state(app: &App, side: Side) -> String {
         State::Loading(p) => format!("loading {}", percent(p.done, p.total)),
         State::Held(..) => "waiting".to_owned(),
         State::Reading(read, of, _) => format!("reading the prompt, {read} of {of}"),
-        State::Answering(tokens, ..) => counted(*tokens, "token"),
+        State::Answering(count, ..) => counted(count.tokens, "token"),
         State::Ended(answer) => match answer.finish {
             Finish::Stop => "done".to_owned(),
             Finish::Length => "cut off at the limit".to_owned(),
@@ -129,7 +130,7 @@ fn percent(done: u64, total: u64) -> String {
 fn figures(app: &App, side: Side) -> String {
     let Some(open) = &app.open else { return String::new() };
     match &open.pane(side).state {
-        State::Answering(tokens, since, first) => {
+        State::Answering(Count { tokens, .. }, since, first) => {
             let mut parts = Vec::new();
             let answering = app.now.saturating_sub(*first);
             if *tokens > 1 && answering > Duration::from_millis(50) {

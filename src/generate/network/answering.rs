@@ -1,0 +1,146 @@
+//! How a network answers: the prompt is read, then token after token is chosen, some of them read ahead.
+
+use super::super::ahead::Ahead;
+use super::super::answer::{Completion, Finish, Growing, Step};
+use super::super::sampling::{Sampler, Sampling};
+use super::{Network, Session};
+use crate::fault::Result;
+use crate::job::Cancel;
+use std::time::Instant;
+
+impl Network {
+    /// Answers `prompt`, a rendered one; tells each step to `on` as it happens. A cancelled answer is one with
+    /// the text so far; `cancel` is looked at before every token, and about every tenth of a second
+    /// while the prompt is read.
+    ///
+    /// # Errors
+    /// A [`Fault`] if the prompt is empty or longer than the model's window, or the engine fails.
+    pub(in super::super) fn generate(
+        &self,
+        prompt: &str,
+        sampling: &Sampling,
+        cancel: &Cancel,
+        on: &mut dyn FnMut(Step),
+    ) -> Result<Completion> {
+        let asked = Instant::now();
+        let ids = self.codec.encode_prompt(prompt)?;
+        self.check_prompt(&ids)?;
+        let mut answer = Growing::default();
+        let mut stream = self.codec.stream();
+        let mut sampler = Sampler::new(sampling);
+        let mut session = self.session(&ids, sampling.max_tokens);
+        let read = |read, on: &mut dyn FnMut(Step)| on(Step::Reading { read, prompt_tokens: ids.len() });
+        read(0, on);
+        let mut at = session.known();
+        if at > 0 {
+            read(at, on);
+        }
+        let mut logits = None;
+        for chunk in ids[at..].chunks(self.chunk) {
+            if cancel.is_cancelled() {
+                break;
+            }
+            logits = self.forward(&mut session, chunk, (at, ids.len()), cancel)?;
+            at += chunk.len();
+            read(at, on);
+        }
+        let mut ahead = Ahead::new(&ids);
+        let mut guessed = false;
+        let finish = loop {
+            if cancel.is_cancelled() {
+                break Finish::Cancelled;
+            }
+            if answer.tokens() >= sampling.max_tokens {
+                break Finish::Length;
+            }
+            let Some(token) = logits.take().and_then(|logits| sampler.choose(&logits)) else {
+                return Err(self.failed("logits that are no numbers"));
+            };
+            if self.codec.stops(token) {
+                break Finish::Stop;
+            }
+            answer.took(asked, guessed);
+            if let Some(piece) = stream.push(token)? {
+                answer.add(&piece, on);
+            }
+            // The position of the token just chosen is the first one that the window must still have.
+            let position = ids.len() + answer.tokens() - 1;
+            if position >= self.facts.context_tokens {
+                break Finish::Length;
+            }
+            logits = ahead.choose(token);
+            guessed = logits.is_some();
+            let left = sampling.max_tokens - answer.tokens();
+            if left > 0 && !guessed && !cancel.is_cancelled() {
+                let room = (left - 1).min(self.facts.context_tokens - 1 - position);
+                logits = self.step(&mut session, (token, position), &mut ahead, room, cancel)?;
+            }
+        };
+        if let Some(piece) = stream.finish()? {
+            answer.add(&piece, on);
+        }
+        Ok(answer.completion(ids.len(), asked, finish))
+    }
+
+    /// Reads the token at a position of the answer, and what `ahead` guesses to follow it, up to `room` tokens: the logits
+    /// behind the token. `None` if the work was cancelled meanwhile.
+    fn step(
+        &self,
+        session: &mut Session,
+        (token, position): (u32, usize),
+        ahead: &mut Ahead,
+        room: usize,
+        cancel: &Cancel,
+    ) -> Result<Option<Vec<f32>>> {
+        let Session::Own(own) = session else {
+            // Nothing is guessed for candle: its answers are what others are held against.
+            return self.forward(session, &[token], (position, position + 1), cancel);
+        };
+        own.keep(position);
+        let guesses = if self.guesses { ahead.guess(room) } else { Vec::new() };
+        let tokens: Vec<u32> = std::iter::once(token).chain(guesses.iter().copied()).collect();
+        let read = own.forward(&tokens, tokens.len(), cancel).map_err(|e| self.failed(e))?;
+        Ok(read.and_then(|logits| ahead.read(guesses, logits)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::generate::{Mode, Penalty, Registry, Ways};
+    use crate::job::SILENT;
+
+    #[test]
+    fn an_answer_is_the_same_whatever_was_guessed_of_it_and_takes_fewer_passes() {
+        let registry = Registry::default();
+        let reader = Registry::discover(None).find("reader").expect("bundled");
+        let mut model =
+            Network::load(&reader, &registry, Ways::default(), SILENT, &Cancel::new()).expect("loads");
+        let passage =
+            "The kettle was invented in 1891 by Arthur Leslie Large, who put its element below the water.";
+        let messages = [crate::prompt::Message {
+            role: crate::prompt::Role::User,
+            content: format!("[1] Kettles\n{passage}\n\nQuestion: Who invented the kettle in 1891?"),
+        }];
+        let prompt = model.render(&messages).expect("renders");
+        let drawing = Sampling {
+            mode: Mode::at(0.7, None, None).expect("a draw"),
+            repetition_penalty: Penalty::new(1.1).expect("a penalty"),
+            seed: 7,
+            ..Sampling::default()
+        };
+        for sampling in [Sampling { max_tokens: 40, ..Sampling::default() }, drawing] {
+            let mut ask = |guesses| {
+                model.guesses = guesses;
+                model.generate(&prompt, &sampling, &Cancel::new(), &mut |_| {}).expect("answers")
+            };
+            let (plain, ahead) = (ask(false), ask(true));
+            assert_eq!((&plain.text, plain.tokens, plain.finish), (&ahead.text, ahead.tokens, ahead.finish));
+            assert_eq!(plain.passes, Some(plain.tokens));
+            assert!(ahead.passes <= plain.passes, "{:?}", ahead.passes);
+            if sampling.mode == Mode::Greedy {
+                assert!(ahead.passes < plain.passes, "nothing was guessed of {:?}", ahead.text);
+            }
+        }
+    }
+}
