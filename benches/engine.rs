@@ -45,7 +45,7 @@ fn sizes(named: &str) -> [usize; 7] {
         "smollm2-135m" => [49_152, 576, 1_536, 30, 9, 3, 64],
         "smollm2-360m" => [49_152, 960, 2_560, 32, 15, 5, 64],
         "qwen2.5-0.5b" => [151_936, 896, 4_864, 24, 14, 2, 64],
-        "reader" => [8_192, 256, 768, 8, 4, 2, 64],
+        "reader" => [12_288, 320, 640, 7, 5, 5, 64],
         other => {
             let numbers: Vec<usize> = other.split(',').filter_map(|n| n.trim().parse().ok()).collect();
             numbers.try_into().expect("seven numbers, or a shape by its name")

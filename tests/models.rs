@@ -167,7 +167,7 @@ fn a_model_is_exported_added_as_a_file_and_answers() {
     data.juxta(&["model", "add", "quantised", file, "--copy"]).ok();
     fs::remove_file(file).expect("removed");
     let pair = ok(&data, &["model", "check", "quantised", "--with", "reader"]);
-    assert!(pair.contains("GGUF · llama") && pair.contains("weights in BF16 and Q8_0"), "{pair}");
+    assert!(pair.contains("GGUF · llama") && pair.contains("weights in F16 and Q8_0"), "{pair}");
     let ask = ["ask", "What is asthma?", "--pair", "reader,quantised", "--max-tokens", "8", "--json"];
     let trial = data.juxta(&ask).json();
     assert_eq!(trial["answers"][1]["contender"], "quantised");

@@ -181,7 +181,7 @@ impl Network {
             let base = own::in_memory(&shape, &of_file, ways.quant, cancel, || {
                 let Quantised { parts, .. } = opened.load(&whole.name, true, None, report, cancel)?;
                 let base = Base::new(parts, shape.clone(), of_file.clone(), ways.quant);
-                Ok(base.map_err(|e| cannot_run(whole, e))?)
+                base.map_err(|e| cannot_run(whole, e))
             })?;
             let adapter = settings.as_ref().map(|s| own::beside(s, &base)).transpose()?.flatten();
             let known = Known { digest: digests.0, base_digest: digests.1, codec, window };

@@ -420,12 +420,12 @@ fn damaged_files_are_refused_wherever_they_are_damaged() {
 }
 
 #[test]
-fn an_adapter_on_a_gguf_base_is_refused() {
+fn an_adapter_for_another_base_than_its_file_is_refused_with_both_shapes() {
     let adapter = super::support::copy("lora");
     made(GgmlDType::Q8_0).write(&adapter.path("made.gguf"));
     adapter
         .set("adapter_config.json", "base_model_name_or_path", serde_json::json!("made.gguf"))
-        .is_refused(&["made", "a GGUF file", "Hugging Face folder"]);
+        .is_refused(&["adapter_model.safetensors", "shape [4, 32]", "shape [4, 256]", "--base"]);
 }
 
 #[test]

@@ -48,7 +48,7 @@ fn the_reader_answers_greedily_as_in_transformers() {
     let completion =
         reader.generate(&prompt, &Sampling::default(), &Cancel::new(), &mut |_| {}).expect("answers");
     assert_eq!(completion.text, asked.answer);
-    assert_eq!(reader.facts().context_tokens, 640);
+    assert_eq!(reader.facts().context_tokens, 768);
 }
 
 #[test]

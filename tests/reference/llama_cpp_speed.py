@@ -1,14 +1,14 @@
 """juxta's own engine beside llama.cpp, on the same shape and format, alternated: tokens a second, and their ratios.
 
-What it takes is a GGUF file of the llama family, whose weights are written again as Q8_0 (or another type that the gguf
-package can make) for llama.cpp; `benches/engine.rs` draws weights of the same shape, since speed does not hang on their
-values. llama.cpp answers one prompt, then two prompts in two slots at once; its better way of two answers is the faster of
-the latter and one after the other. It cannot batch answers with and without an adapter, so its two have none: that favours it.
+Speed does not hang on what the weights are, so both draw theirs: `benches/engine.rs` in memory, this script as a GGUF file of
+the llama family in the same formats, tensor by tensor. llama.cpp answers one prompt, then two prompts in two slots at once; its
+better way of two answers is the faster of the latter and one after the other. It cannot batch answers with and without an
+adapter, so its two have none: that favours it.
 
 Needs xllamacpp (llama.cpp, compiled; written with 2026.10.11549), gguf and numpy, a quiet machine, and the bench compiled:
     cargo bench --bench engine --no-run
-Run from the repository's root:
-    python tests/reference/llama_cpp_speed.py MODEL.gguf PATH/TO/target/release/deps/engine-… [REPEATS] [THREADS]
+Run from the repository's root, with a shape of the bench (smollm2-135m, smollm2-360m, qwen2.5-0.5b, reader) and q8_0 or q4_k_m:
+    python tests/reference/llama_cpp_speed.py SHAPE FORMAT PATH/TO/target/release/deps/engine-… [REPEATS] [THREADS]
 """
 
 import json
@@ -34,32 +34,95 @@ def median(numbers: list) -> float:
     return float(np.median(numbers))
 
 
-def requantised(source: str, target: str) -> list:
-    """Writes the file again as Q8_0; its shape, as the bench takes it."""
-    reader = gguf.GGUFReader(source)
-    architecture = reader.fields["general.architecture"].contents()
-    writer = gguf.GGUFWriter(target, architecture)
-    for field in reader.fields.values():
-        if field.name.startswith("GGUF.") or field.name == "general.architecture":
-            continue
-        kind = field.types[0]
-        inner = field.types[-1] if kind == gguf.GGUFValueType.ARRAY else None
-        writer.add_key_value(field.name, 7 if field.name == "general.file_type" else field.contents(), kind, sub_type=inner)
-    for tensor in reader.tensors:
-        numbers = gguf.quants.dequantize(tensor.data, tensor.tensor_type).astype(np.float32)
-        if len(tensor.shape) == 1:
-            writer.add_tensor(tensor.name, numbers)
-        else:
-            kind = gguf.GGMLQuantizationType.Q8_0
-            writer.add_tensor(tensor.name, gguf.quants.quantize(numbers, kind), raw_dtype=kind)
+# Vocabulary, hidden, feed-forward, layers, heads, key heads, head: as the bench has them.
+SHAPES = {
+    "smollm2-135m": (49_152, 576, 1_536, 30, 9, 3, 64),
+    "smollm2-360m": (49_152, 960, 2_560, 32, 15, 5, 64),
+    "qwen2.5-0.5b": (151_936, 896, 4_864, 24, 14, 2, 64),
+    "reader": (12_288, 320, 640, 7, 5, 5, 64),
+}
+Q = gguf.GGMLQuantizationType
+# Numbers in a block, its bytes, and where its scales (16 bits) stand, with what makes the weights about as large as a model's.
+BLOCKS = {
+    Q.Q8_0: (32, 34, [(0, 1 / 128)]),
+    Q.Q5_0: (32, 22, [(0, 1 / 16)]),
+    Q.Q4_K: (256, 144, [(0, 1 / 256), (2, 1 / 32)]),
+    Q.Q6_K: (256, 210, [(208, 1 / 2048)]),
+}
+# What llama-quantize takes where rows are no multiples of 256.
+INSTEAD = {Q.Q4_K: Q.Q5_0, Q.Q6_K: Q.Q8_0}
+MIXES = {"q8_0": (Q.Q8_0, Q.Q8_0), "q4_k_m": (Q.Q4_K, Q.Q6_K)}
+
+
+def drawn(random: np.random.Generator, rows: int, inner: int, kind: Q) -> tuple:
+    """A matrix of drawn bits in a type that its rows suit, and that type."""
+    if inner % BLOCKS[kind][0]:
+        kind = INSTEAD[kind]
+    numbers, size, scales = BLOCKS[kind]
+    blocks = random.integers(0, 256, (rows * inner // numbers, size), dtype=np.uint8)
+    for at, scale in scales:
+        blocks[:, at : at + 2] = np.frombuffer(np.float16(scale / inner**0.5).tobytes(), np.uint8)
+    return blocks.reshape(rows, -1), kind
+
+
+def alphabet() -> list:
+    """The letters that byte-level tokenizers write bytes as, in their order."""
+    plain = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    others = iter(range(256, 512))
+    return [chr(b) if b in plain else chr(next(others)) for b in range(256)]
+
+
+def written(target: str, shape: tuple, named: str) -> None:
+    """Writes a model of drawn weights as a GGUF file."""
+    vocabulary, hidden, feed, layers, heads, keys, head = shape
+    most, finer = MIXES[named]
+    random = np.random.default_rng(1)
+    writer = gguf.GGUFWriter(target, "llama")
+    writer.add_context_length(8192)
+    writer.add_embedding_length(hidden)
+    writer.add_block_count(layers)
+    writer.add_feed_forward_length(feed)
+    writer.add_head_count(heads)
+    writer.add_head_count_kv(keys)
+    writer.add_key_length(head)
+    writer.add_value_length(head)
+    writer.add_rope_dimension_count(head)
+    writer.add_layer_norm_rms_eps(1e-5)
+    writer.add_vocab_size(vocabulary)
+    letters = alphabet()
+    merged = ["wo", "rd", "word"]
+    tokens = letters + merged + [f"<{n}>" for n in range(vocabulary - len(letters) - len(merged))]
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre("gpt-2")
+    writer.add_token_list(tokens)
+    writer.add_token_types([gguf.TokenType.NORMAL] * vocabulary)
+    writer.add_token_merges(["w o", "r d", "wo rd"])
+    writer.add_eos_token_id(vocabulary - 1)
+
+    def put(name: str, rows: int, inner: int, kind: Q) -> None:
+        numbers, kind = drawn(random, rows, inner, kind)
+        writer.add_tensor(name, numbers, raw_dtype=kind)
+
+    def norm(name: str) -> None:
+        writer.add_tensor(name, np.ones(hidden, dtype=np.float32))
+
+    put("token_embd.weight", vocabulary, hidden, finer)
+    norm("output_norm.weight")
+    for n in range(layers):
+        better = finer if n % 2 == 0 else most
+        norm(f"blk.{n}.attn_norm.weight")
+        norm(f"blk.{n}.ffn_norm.weight")
+        put(f"blk.{n}.attn_q.weight", heads * head, hidden, most)
+        put(f"blk.{n}.attn_k.weight", keys * head, hidden, most)
+        put(f"blk.{n}.attn_v.weight", keys * head, hidden, better)
+        put(f"blk.{n}.attn_output.weight", hidden, heads * head, most)
+        put(f"blk.{n}.ffn_gate.weight", feed, hidden, most)
+        put(f"blk.{n}.ffn_up.weight", feed, hidden, most)
+        put(f"blk.{n}.ffn_down.weight", hidden, feed, better)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
-    get = lambda key: int(reader.fields[f"{architecture}.{key}"].contents())
-    hidden, heads = get("embedding_length"), get("attention.head_count")
-    vocabulary = next(int(t.shape[1]) for t in reader.tensors if t.name == "token_embd.weight")
-    return [vocabulary, hidden, get("feed_forward_length"), get("block_count"), heads, get("attention.head_count_kv"), hidden // heads]
 
 
 class Theirs:
@@ -99,17 +162,17 @@ class Theirs:
 
 
 def main() -> None:
-    source, bench = sys.argv[1], sys.argv[2]
-    repeats = int(sys.argv[3]) if len(sys.argv) > 3 else 3
-    threads = int(sys.argv[4]) if len(sys.argv) > 4 else len(os.sched_getaffinity(0))
+    named, form, bench = sys.argv[1:4]
+    repeats = int(sys.argv[4]) if len(sys.argv) > 4 else 3
+    threads = int(sys.argv[5]) if len(sys.argv) > 5 else len(os.sched_getaffinity(0))
     ours, theirs = [], []
     with tempfile.TemporaryDirectory() as folder:
-        file = str(Path(folder) / "again.gguf")
-        shape = ",".join(map(str, requantised(source, file)))
+        file = str(Path(folder) / "drawn.gguf")
+        written(file, SHAPES[named], form)
         other = Theirs(file, threads)
-        print(f"{Path(source).name} as Q8_0, shape {shape}, {threads} threads; tokens/s", flush=True)
+        print(f"{named} in {form}, {threads} threads; tokens/s", flush=True)
         for n in range(repeats):
-            lines = subprocess.run([bench, shape, "q8_0", str(threads), "--json"], check=True, capture_output=True, text=True).stdout
+            lines = subprocess.run([bench, named, form, str(threads), "--json", "--bench"], check=True, capture_output=True, text=True).stdout
             of_run = [json.loads(line) for line in lines.splitlines()]
             ours.append({key: median([run[key] for run in of_run]) for key in of_run[0]})
             time.sleep(1)
