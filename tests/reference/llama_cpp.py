@@ -63,7 +63,8 @@ def main() -> None:
                 theirs = server.handle_completions({"prompt": prompt, "max_tokens": MOST_TOKENS, **greedy})
                 print(".", end="", file=sys.stderr, flush=True)
                 counts = {asked["usage"]["prompt_tokens"], theirs["usage"]["prompt_tokens"], ours["prompt_tokens"]}
-                said = theirs["choices"][0]["text"]
+                # juxta's answers begin with their first word, whatever space the model puts before it.
+                said = theirs["choices"][0]["text"].lstrip()
                 # The token that ends the answer is counted there.
                 tokens = theirs["usage"]["completion_tokens"] - (theirs["choices"][0]["finish_reason"] == "stop")
                 if len(counts) == 1 and said == ours["text"] and tokens == ours["tokens"]:
