@@ -197,7 +197,7 @@ impl Bench {
 }
 
 /// What a pass of two rows costs that reads so many tokens of each, beside one that reads one: the price of checking guessed
-/// tokens. Guessing gains only where more of them are right than that, and a pass that checks needs more logits besides.
+/// tokens. Guessing gains only where more of them are right than that.
 fn passes(bench: &Bench) {
     let mut times = [f64::MAX; 4];
     for _ in 0..REPEATS * 8 {

@@ -72,15 +72,19 @@ impl Network {
         report: Report,
         cancel: &Cancel,
     ) -> Result<Self> {
-        let own = Card::read(&contender.folder)?.context_tokens;
+        // A GGUF file may lie among anything: a card beside it need not be its own.
+        let carded = |of: &Contender| match of.kind {
+            Kind::Gguf => Ok(None),
+            _ => Card::read(&of.folder).map(|card| card.context_tokens),
+        };
+        let own = carded(contender)?;
         let base = match contender.kind {
             Kind::Adapter { .. } => Some(registry.base_of(contender)?),
             _ => None,
         };
-        let window = match (own, base.as_ref().map(|b| Card::read(&b.folder)).transpose()?) {
-            (own, None) => own,
-            (Some(own), Some(Card { context_tokens: Some(base), .. })) => Some(own.min(base)),
-            (own, Some(base)) => own.or(base.context_tokens),
+        let window = match (own, base.as_ref().map(carded).transpose()?.flatten()) {
+            (Some(own), Some(base)) => Some(own.min(base)),
+            (own, base) => own.or(base),
         };
         let whole = base.as_ref().unwrap_or(contender);
         if let (Kind::Gguf, Some(file)) = (&whole.kind, &whole.file) {

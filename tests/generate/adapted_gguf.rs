@@ -48,7 +48,7 @@ fn same(adapter: &str, base: Copy) {
 }
 
 #[test]
-fn adapters_of_every_architecture_go_onto_its_files() {
+fn adapters_of_five_families_go_onto_their_files() {
     same("lora", with_letters("grouped"));
     same("lora-mistral", with_letters("mistral"));
     same("lora-qwen2", with_letters("qwen2"));
@@ -117,4 +117,16 @@ fn what_does_not_fit_the_file_is_refused() {
     // A file's numbers are not written again with an adapter in them.
     let model = on("lora-tied-embeddings", &file);
     refused(exported(&model.path(""), &base.path("merged.gguf"), Numbers::F16), &["a GGUF file", "folder"]);
+}
+
+#[test]
+fn a_card_that_lies_beside_a_file_is_not_taken_for_its_own() {
+    let base = with_letters("tied-bf16");
+    let file = base.path("base.gguf");
+    exported(&base.path(""), &file, Numbers::F16).expect("written");
+    std::fs::write(base.path("model.toml"), "context_tokens = 5\n").expect("written");
+    let window = |model: Model| model.facts().context_tokens;
+    assert_eq!(window(base.load().expect("loads")), 5);
+    assert!(window(load(&file.to_string_lossy()).expect("loads")) > 5);
+    assert!(window(on("lora-tied-embeddings", &file).load().expect("loads")) > 5);
 }
