@@ -131,6 +131,25 @@ fn full() -> Recipe {
     Recipe { learning_rate: 0.005, ..Recipe { method: Method::Full, weight_decay: 0.01, ..recipe() } }
 }
 
+/// A base that puts a space before its answers is not taught to leave it out, nor one that puts none to put one.
+#[test]
+fn answers_are_taught_as_the_base_would_sooner_begin_them() {
+    let dir = tempfile::tempdir().unwrap();
+    for before in ["", " "] {
+        let spelt = |pair: Pair| Pair { answer: format!("{before}{}", pair.answer), ..pair };
+        let base = dir.path().join(format!("base{}", before.len()));
+        let like_itself: Vec<Pair> = pairs(10).into_iter().map(spelt).collect();
+        run(&like_itself, &Recipe { epochs: 20, ..full() }, &base).unwrap();
+        let out = dir.path().join(format!("tuned{}", before.len()));
+        let (base, about) = (Folder::Disk(base), card());
+        let outcome =
+            train(&base, &pairs(10), &[], &recipe(), &out, &about, &|_| (), &Cancel::new()).unwrap();
+        assert_eq!(outcome.spaced, !before.is_empty());
+        let said = String::from_utf8(file(&out, "README.md")).unwrap();
+        assert_eq!(said.contains("taught with a space before them"), outcome.spaced, "{said}");
+    }
+}
+
 /// A whole model is read back by the engine that answers, and is what the trainer had in the end.
 #[test]
 fn all_weights_are_trained_and_what_was_trained_is_what_answers() {

@@ -4,7 +4,8 @@ use super::out::{self, Bar};
 use crate::compare::{Answer, Course, Event, Finish, Pair, PerToken, Side, Trial, together};
 use crate::config::Turns;
 use crate::fault::Error;
-use crate::generate::{self, Quant, Ways};
+use crate::generate::{Model, Quant, Ways};
+use crate::job::SILENT;
 use crate::job::interrupt::interruptible;
 use crate::lab::{self, Asking, Lab};
 use crate::retrieve::Ranking;
@@ -92,7 +93,10 @@ pub(super) fn run(lab: Lab, args: &Args) -> anyhow::Result<()> {
     if args.json {
         out::json(&trial)?
     } else {
-        let pace = pace(&trial, per_token.get()).map_or_else(String::new, |pace| format!("{pace}\n"));
+        // In memory still, since it has just answered.
+        let model = lab.models.get(&asking.pair.tuned, SILENT, &cancel).ok();
+        let pace = pace(&trial, per_token.get(), model.as_deref());
+        let pace = pace.map_or_else(String::new, |pace| format!("{pace}\n"));
         out::text(&(for_people(&trial) + &pace))?
     }
     if trial.answers.iter().any(|a| a.finish == Finish::Cancelled) {
@@ -145,13 +149,16 @@ fn for_people(trial: &Trial) -> String {
 }
 
 /// How fast both answers came together, if they were made at the same time, and the share of the speed of memory at which
-/// their weights were read.
-fn pace(trial: &Trial, per_token: Option<&PerToken>) -> Option<String> {
+/// their weights were read; `model` is one of those that answered.
+fn pace(trial: &Trial, per_token: Option<&PerToken>, model: Option<&Model>) -> Option<String> {
     let per_token = per_token?;
     let [a, b] = &trial.answers;
     let courses = [Course::of(a)?, Course::of(b)?];
     let rate = together(courses)?;
-    let share = per_token.read(courses).map(|read| read / generate::memory_speed() * 100.0);
+    let share = per_token
+        .read(courses)
+        .zip(model.and_then(Model::memory_speed))
+        .map(|(read, all)| read / all * 100.0);
     let share =
         share.map_or_else(String::new, |share| format!(", weights read at {share:.0} % of memory's speed"));
     Some(format!("Together: {rate:.0} tokens/s{share}"))

@@ -121,6 +121,70 @@ enum Packed {
     Q6K(Vec<Q6K>),
 }
 
+/// Numbers that are packed at once.
+const AT_ONCE: usize = 1 << 18;
+
+impl Packed {
+    /// Room for tiles of one of [`Format::MADE`].
+    fn room(format: Format, tiles: usize, inner: usize) -> Self {
+        let (all, blocks) = (tiles * TILE * inner, tiles * (inner / BLOCK));
+        match format {
+            Format::F32 => Self::F32(Vec::with_capacity(all)),
+            Format::F16 => Self::F16(Vec::with_capacity(all)),
+            Format::Bf16 => Self::Bf16(Vec::with_capacity(all)),
+            Format::Q8_0 => Self::Q8_0(Vec::with_capacity(blocks)),
+            Format::Q4_0 => Self::Q4_0(Vec::with_capacity(blocks)),
+            Format::Q4_1 => Self::Q4_1(Vec::with_capacity(blocks)),
+            Format::Q5_0 | Format::Q5_1 | Format::Q4K | Format::Q5K | Format::Q6K => {
+                panic!("{format} comes from files alone")
+            }
+        }
+    }
+
+    /// Adds rows of numbers: whole tiles, but for the last.
+    fn put(&mut self, numbers: &[f32], inner: usize) {
+        match self {
+            Self::F32(to) => interleave(numbers, inner, |x| x, to),
+            Self::F16(to) => interleave(numbers, inner, |x| f16::from_f32(x).to_bits(), to),
+            Self::Bf16(to) => interleave(numbers, inner, |x| bf16::from_f32(x).to_bits(), to),
+            Self::Q8_0(to) => quantise(numbers, inner, chosen::q8_0, to),
+            Self::Q4_0(to) => quantise(numbers, inner, chosen::q4_0, to),
+            Self::Q4_1(to) => quantise(numbers, inner, chosen::q4_1, to),
+            Self::Q5_0(_) | Self::Q5_1(_) | Self::Q4K(_) | Self::Q5K(_) | Self::Q6K(_) => {
+                unreachable!("there is no room of these")
+            }
+        }
+    }
+}
+
+/// The fewest bits that lose nothing of what was seen: bf16 where every number is one, f16 where every number is one of those,
+/// else f32.
+struct Fewest {
+    bf16: bool,
+    f16: bool,
+}
+
+impl Default for Fewest {
+    fn default() -> Self {
+        Self { bf16: true, f16: true }
+    }
+}
+
+impl Fewest {
+    fn see(&mut self, numbers: &[f32]) {
+        self.bf16 &= numbers.iter().all(|x| x.to_bits() & 0xffff == 0);
+        self.f16 &= numbers.iter().all(|x| f16::from_f32(*x).to_f32().to_bits() == x.to_bits());
+    }
+
+    fn format(&self) -> Format {
+        match self {
+            Self { bf16: true, .. } => Format::Bf16,
+            Self { f16: true, .. } => Format::F16,
+            _ => Format::F32,
+        }
+    }
+}
+
 impl Matrix {
     /// Packs `[rows, inner]`. A number of 0 to 7 rows of noughts fills the last tile.
     ///
@@ -134,17 +198,8 @@ impl Matrix {
             numbers.len()
         );
         assert!(Self::suits(inner, format), "blocks of {format} do not make rows of {inner}");
-        let packed = match format {
-            Format::F32 => Packed::F32(interleaved(numbers, rows, inner, |x| x)),
-            Format::F16 => Packed::F16(interleaved(numbers, rows, inner, |x| f16::from_f32(x).to_bits())),
-            Format::Bf16 => Packed::Bf16(interleaved(numbers, rows, inner, |x| bf16::from_f32(x).to_bits())),
-            Format::Q8_0 => Packed::Q8_0(quantised(numbers, rows, inner, chosen::q8_0)),
-            Format::Q4_0 => Packed::Q4_0(quantised(numbers, rows, inner, chosen::q4_0)),
-            Format::Q4_1 => Packed::Q4_1(quantised(numbers, rows, inner, chosen::q4_1)),
-            Format::Q5_0 | Format::Q5_1 | Format::Q4K | Format::Q5K | Format::Q6K => {
-                panic!("{format} comes from files alone")
-            }
-        };
+        let mut packed = Packed::room(format, rows.div_ceil(TILE), inner);
+        packed.put(numbers, inner);
         Self { rows, inner, packed }
     }
 
@@ -154,14 +209,49 @@ impl Matrix {
     /// # Panics
     /// As [`Matrix::pack`].
     pub fn exact(numbers: &[f32], rows: usize, inner: usize) -> Self {
-        let format = if numbers.iter().all(|x| x.to_bits() & 0xffff == 0) {
-            Format::Bf16
-        } else if numbers.iter().all(|x| f16::from_f32(*x).to_f32().to_bits() == x.to_bits()) {
-            Format::F16
-        } else {
-            Format::F32
+        let mut fewest = Fewest::default();
+        fewest.see(numbers);
+        Self::pack(numbers, rows, inner, fewest.format())
+    }
+
+    /// Packs `[rows, inner]` as [`Matrix::pack`] does, or as [`Matrix::exact`] does where no format is given, from some rows at a
+    /// time: `numbers` gives those it is asked for, perhaps twice.
+    ///
+    /// # Errors
+    /// As `numbers`.
+    ///
+    /// # Panics
+    /// As [`Matrix::pack`].
+    pub fn gathered<E>(
+        rows: usize,
+        inner: usize,
+        format: Option<Format>,
+        mut numbers: impl FnMut(Range<usize>) -> Result<Vec<f32>, E>,
+    ) -> Result<Self, E> {
+        assert!(inner > 0, "rows of nothing");
+        let step = (AT_ONCE / inner / TILE).max(1) * TILE;
+        let ranges = || (0..rows).step_by(step).map(|from| from..(from + step).min(rows));
+        let format = match format {
+            Some(format) => format,
+            None => {
+                let mut fewest = Fewest::default();
+                for range in ranges() {
+                    fewest.see(&numbers(range)?);
+                    if fewest.format() == Format::F32 {
+                        break;
+                    }
+                }
+                fewest.format()
+            }
         };
-        Self::pack(numbers, rows, inner, format)
+        assert!(Self::suits(inner, format), "blocks of {format} do not make rows of {inner}");
+        let mut packed = Packed::room(format, rows.div_ceil(TILE), inner);
+        for range in ranges() {
+            let (of, numbers) = (range.len(), numbers(range)?);
+            assert!(numbers.len() == of * inner, "{} numbers are no [{of}, {inner}]", numbers.len());
+            packed.put(&numbers, inner);
+        }
+        Ok(Self { rows, inner, packed })
     }
 
     /// Packs a matrix of a format with blocks from the bytes that GGUF files have for it: row by row, block by block. `None`
@@ -227,6 +317,10 @@ impl Matrix {
             Packed::Q5K(t) => size_of_val(t.as_slice()),
             Packed::Q6K(t) => size_of_val(t.as_slice()),
         }
+    }
+
+    pub(crate) fn packed_bytes(&self) -> &[u8] {
+        self.some(0..self.tiles()).bytes()
     }
 
     pub(crate) fn tiles(&self) -> usize {
@@ -320,15 +414,11 @@ fn read<B: Block>(bytes: &[u8], rows: usize, inner: usize) -> Option<Vec<B>> {
     Some(tiles)
 }
 
-/// Blocks made of numbers, `of` each 32.
-fn quantised<B: Block>(
-    numbers: &[f32],
-    rows: usize,
-    inner: usize,
-    of: impl Fn(&[f32], &mut Vec<u8>),
-) -> Vec<B> {
-    let blocks = inner / BLOCK;
-    let mut tiles = vec![B::EMPTY; rows.div_ceil(TILE) * blocks];
+/// Adds blocks made of numbers, `of` each 32.
+fn quantise<B: Block>(numbers: &[f32], inner: usize, of: impl Fn(&[f32], &mut Vec<u8>), to: &mut Vec<B>) {
+    let (blocks, from) = (inner / BLOCK, to.len());
+    to.resize(from + (numbers.len() / inner).div_ceil(TILE) * blocks, B::EMPTY);
+    let tiles = &mut to[from..];
     let mut bytes = Vec::with_capacity(B::SIZE);
     for (n, numbers) in numbers.chunks_exact(BLOCK).enumerate() {
         let (row, b) = (n / blocks, n % blocks);
@@ -336,23 +426,19 @@ fn quantised<B: Block>(
         of(numbers, &mut bytes);
         tiles[row / TILE * blocks + b].put(row % TILE, &bytes);
     }
-    tiles
 }
 
-fn interleaved<W: Copy + Default>(
-    numbers: &[f32],
-    rows: usize,
-    inner: usize,
-    of: impl Fn(f32) -> W,
-) -> Vec<W> {
-    let mut tiles = vec![W::default(); rows.div_ceil(TILE) * TILE * inner];
+/// Adds numbers, those of eight rows beside each other.
+fn interleave<W: Copy + Default>(numbers: &[f32], inner: usize, of: impl Fn(f32) -> W, to: &mut Vec<W>) {
+    let from = to.len();
+    to.resize(from + (numbers.len() / inner).div_ceil(TILE) * TILE * inner, W::default());
+    let tiles = &mut to[from..];
     for (row, numbers) in numbers.chunks_exact(inner).enumerate() {
         let lane = &mut tiles[row / TILE * TILE * inner + row % TILE..];
         for (place, x) in lane.iter_mut().step_by(TILE).zip(numbers) {
             *place = of(*x);
         }
     }
-    tiles
 }
 
 #[cfg(test)]
@@ -378,6 +464,31 @@ mod tests {
                 assert!(off <= most, "{format}: off by {off}");
             }
         }
+    }
+
+    #[test]
+    fn what_is_packed_piece_by_piece_is_what_is_packed_at_once() {
+        // Rows so long that a piece is one tile: three pieces, the last of three rows.
+        let (rows, inner) = (2 * TILE + 3, AT_ONCE / TILE / 2 + 32);
+        let mut all = numbers(rows * inner);
+        all[rows * inner - 1] = 0.1;
+        for format in Format::MADE.map(Some).into_iter().chain([None]) {
+            let mut pieces = Vec::new();
+            let gathered = Matrix::gathered(rows, inner, format, |range| {
+                pieces.push(range.clone());
+                Ok::<_, ()>(all[range.start * inner..range.end * inner].to_vec())
+            })
+            .expect("no piece fails");
+            let whole = match format {
+                Some(format) => Matrix::pack(&all, rows, inner, format),
+                None => Matrix::exact(&all, rows, inner),
+            };
+            assert_eq!(pieces.len() % 3, 0, "{pieces:?}");
+            assert_eq!(gathered.format(), whole.format());
+            assert!(gathered.packed_bytes() == whole.packed_bytes(), "{format:?}");
+            assert_eq!(gathered.bytes(), gathered.packed_bytes().len());
+        }
+        assert!(Matrix::gathered(8, 32, None, |_| Err(())).is_err());
     }
 
     #[test]

@@ -97,6 +97,9 @@ impl Network {
         norm: Vec<f32>,
         head: Arc<Matrix>,
     ) -> Result<Self, String> {
+        if layers.is_empty() {
+            return Err("no layers".to_owned());
+        }
         let (queries, keys) = shape.widths();
         let (hidden, inner) = (shape.hidden, shape.feed_forward);
         if shape.key_heads == 0
@@ -168,6 +171,11 @@ impl Network {
         }
         all.sort_by_key(|(_, bytes)| std::cmp::Reverse(*bytes));
         all.iter().map(|(format, _)| format.name()).collect::<Vec<_>>().join("+")
+    }
+
+    /// The bytes of those matrices that a pass reads whole, as they lie in memory.
+    pub(crate) fn weights(&self) -> impl Iterator<Item = &[u8]> {
+        self.layers.iter().flat_map(Layer::matrices).chain([&*self.head]).map(Matrix::packed_bytes)
     }
 
     /// Bytes of the matrices that a pass reads whole: all but an embedding that is not the head too, of which it takes rows.

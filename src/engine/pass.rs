@@ -117,6 +117,13 @@ struct Pass<'a> {
     n: usize,
 }
 
+/// A pass for some of its tokens: their vectors and turns.
+struct Narrowed<'a> {
+    pass: Pass<'a>,
+    x: Vec<f32>,
+    turns: Vec<(f32, f32)>,
+}
+
 impl Network {
     /// Reads the next tokens of some rows, each weight once for all of them. The logits that are wanted, over the vocabulary:
     /// row by row, of each in the order of its tokens. Before every layer `go_on` is asked; if it says no, nothing was read.
@@ -163,20 +170,49 @@ impl Pass<'_> {
         }
         let turns = self.turns();
         let mut input = Input::default();
-        for (at, layer) in network.layers.iter().enumerate() {
+        let (last, others) = network.layers.split_last().expect("`Network::new` wants some");
+        for (at, layer) in others.iter().enumerate() {
             if !go_on() {
                 return None;
             }
             self.attention(at, layer, readings, &turns, &mut x, &mut input);
             self.feed_forward(at, layer, readings, &mut x, &mut input);
         }
-        let wanted: Vec<usize> = self
-            .runs
-            .iter()
-            .zip(readings.iter())
-            .flat_map(|(run, r)| run.tokens.end - r.answers..run.tokens.end)
-            .collect();
-        Some(self.logits(&x, &wanted, &mut input))
+        if !go_on() {
+            return None;
+        }
+        let at = others.len();
+        // Of tokens behind which no logits are wanted, the last layer's keys and values are all that anyone will look at.
+        let (passed, asked): (Vec<_>, Vec<_>) = (self.runs.iter().zip(readings.iter()))
+            .map(|(Run { tokens, .. }, reading)| {
+                let asked = tokens.end - reading.answers;
+                (tokens.start..asked, asked..tokens.end)
+            })
+            .unzip();
+        let early = self.narrowed(&passed, &x, &turns);
+        early.pass.remember(at, last, readings, &early.turns, &early.x, &mut input);
+        let Narrowed { pass, mut x, turns } = self.narrowed(&asked, &x, &turns);
+        if pass.n == 0 {
+            return Some(Vec::new());
+        }
+        pass.attention(at, last, readings, &turns, &mut x, &mut input);
+        pass.feed_forward(at, last, readings, &mut x, &mut input);
+        Some(pass.logits(&x, &mut input))
+    }
+
+    /// The pass for some tokens of each run, with what is theirs.
+    fn narrowed(&self, some: &[Range<usize>], x: &[f32], turns: &[(f32, f32)]) -> Narrowed<'_> {
+        let (hidden, half) = (self.network.shape.hidden, self.network.shape.head / 2);
+        let mut of =
+            Narrowed { pass: Pass { runs: Vec::new(), n: 0, ..*self }, x: Vec::new(), turns: Vec::new() };
+        for (run, some) in self.runs.iter().zip(some) {
+            of.x.extend_from_slice(&x[some.start * hidden..some.end * hidden]);
+            of.turns.extend_from_slice(&turns[some.start * half..some.end * half]);
+            let position = run.position + some.start - run.tokens.start;
+            of.pass.runs.push(Run { tokens: of.pass.n..of.pass.n + some.len(), position });
+            of.pass.n += some.len();
+        }
+        of
     }
 
     /// Cosines and sines of the tokens' positions, a pair for each turned pair of a head.
@@ -193,9 +229,11 @@ impl Pass<'_> {
 
     fn norm(&self, x: &[f32], weight: &[f32], out: &mut [f32]) {
         let n = weight.len();
-        for (x, out) in x.chunks_exact(n).zip(out.chunks_exact_mut(n)) {
-            self.kernel.norm(x, weight, self.network.shape.epsilon, out);
-        }
+        self.pool.parts(out, n, (TOGETHER, n), &|part| {
+            for row in part.rows() {
+                self.kernel.norm(&x[row * n..][..n], weight, self.network.shape.epsilon, part.row(row));
+            }
+        });
     }
 
     /// A product with what the adapters' A give for it.
@@ -212,6 +250,9 @@ impl Pass<'_> {
             let Some(delta) = reading.row.adapter.as_ref().and_then(|a| of(&a.layers[at]).as_ref()) else {
                 continue;
             };
+            if run.tokens.is_empty() {
+                continue;
+            }
             let rank = delta.rank();
             let mut numbers = vec![0.0; run.tokens.len() * rank];
             let first = run.tokens.start;
@@ -247,7 +288,7 @@ impl Pass<'_> {
         input: &mut Input,
     ) {
         let (shape, n, kernel) = (&self.network.shape, self.n, self.kernel);
-        let (wide, keys) = shape.widths();
+        let (wide, _) = shape.widths();
         self.norm(x, &layer.input_norm, input.sized(n, shape.hidden));
         input.ready(kernel, &[&layer.queries.weight, &layer.keys.weight, &layer.values.weight]);
         let mut all = Vec::new();
@@ -257,23 +298,9 @@ impl Pass<'_> {
             let v = self.product(&layer.values, input, readings, at, |d| &d.values);
             self.beside(&mut all, input, &[&q, &k, &v]);
         }
-        let head = shape.head;
-        let (q_norm, k_norm) = layer.head_norms.as_ref().map_or((None, None), |(q, k)| (Some(q), Some(k)));
-        let mut queries = Vec::with_capacity(n * wide);
-        for (token, all) in all.chunks_exact_mut(wide + 2 * keys).enumerate() {
-            let turns = &turns[token * head / 2..][..head / 2];
-            self.turned(&mut all[..wide], turns, q_norm, shape.scale);
-            self.turned(&mut all[wide..wide + keys], turns, k_norm, 1.0);
-            queries.extend_from_slice(&all[..wide]);
-        }
-        let mut rows = all.chunks_exact(wide + 2 * keys);
-        for (run, reading) in self.runs.iter().zip(readings.iter_mut()) {
-            let capacity = reading.row.capacity();
-            for (n, all) in rows.by_ref().take(run.tokens.len()).enumerate() {
-                let (keys, values) = all[wide..].split_at(keys);
-                reading.row.caches[at].put(shape, capacity, run.position + n, keys, values);
-            }
-        }
+        let q_norm = layer.head_norms.as_ref().map(|(queries, _)| queries);
+        let queries = self.turned(&all, 0..wide, turns, q_norm, shape.scale);
+        self.keep(at, layer, readings, turns, &all);
         let stretches: Vec<Stretch> = self
             .runs
             .iter()
@@ -285,7 +312,7 @@ impl Pass<'_> {
                 position: run.position,
             })
             .collect();
-        let group = shape.heads / shape.key_heads * head;
+        let group = shape.heads / shape.key_heads * shape.head;
         let tall = if n > self.runs.len() { TOGETHER } else { 1 };
         self.pool.parts(input.sized(n, wide), wide, (tall, group), &|part| {
             attend(kernel, shape, &stretches, &queries, part);
@@ -295,8 +322,69 @@ impl Pass<'_> {
         self.add(x, shape.hidden, input, &output);
     }
 
-    /// Heads of one token, normed where they are, turned by its position, and scaled.
-    fn turned(&self, heads: &mut [f32], turns: &[(f32, f32)], norm: Option<&Vec<f32>>, scale: f32) {
+    /// Keys and values alone.
+    fn remember(
+        &self,
+        at: usize,
+        layer: &Layer,
+        readings: &mut [Reading],
+        turns: &[(f32, f32)],
+        x: &[f32],
+        input: &mut Input,
+    ) {
+        if self.n == 0 {
+            return;
+        }
+        self.norm(x, &layer.input_norm, input.sized(self.n, self.network.shape.hidden));
+        input.ready(self.kernel, &[&layer.keys.weight, &layer.values.weight]);
+        let mut all = Vec::new();
+        {
+            let k = self.product(&layer.keys, input, readings, at, |d| &d.keys);
+            let v = self.product(&layer.values, input, readings, at, |d| &d.values);
+            self.beside(&mut all, input, &[&k, &v]);
+        }
+        self.keep(at, layer, readings, turns, &all);
+    }
+
+    /// Puts keys, turned, and values into the rows' caches; they are the last columns of `all`.
+    fn keep(&self, at: usize, layer: &Layer, readings: &mut [Reading], turns: &[(f32, f32)], all: &[f32]) {
+        let shape = &self.network.shape;
+        let (_, keys) = shape.widths();
+        let width = all.len() / self.n;
+        let of_keys = width - 2 * keys..width - keys;
+        let norm = layer.head_norms.as_ref().map(|(_, keys)| keys);
+        let turned = self.turned(all, of_keys, turns, norm, 1.0);
+        let mut rows = turned.chunks_exact(keys).zip(all.chunks_exact(width));
+        for (run, reading) in self.runs.iter().zip(readings.iter_mut()) {
+            let capacity = reading.row.capacity();
+            for (n, (turned, all)) in rows.by_ref().take(run.tokens.len()).enumerate() {
+                reading.row.caches[at].put(shape, capacity, run.position + n, turned, &all[width - keys..]);
+            }
+        }
+    }
+
+    /// Some columns of all tokens' rows, which are heads: normed where they are, turned by their positions, and scaled.
+    fn turned(
+        &self,
+        all: &[f32],
+        columns: Range<usize>,
+        turns: &[(f32, f32)],
+        norm: Option<&Vec<f32>>,
+        scale: f32,
+    ) -> Vec<f32> {
+        let (wide, width, half) = (columns.len(), all.len() / self.n, self.network.shape.head / 2);
+        let mut out = vec![0.0; self.n * wide];
+        self.pool.parts(&mut out, wide, (TOGETHER, wide), &|part| {
+            for token in part.rows() {
+                let heads = part.row(token);
+                heads.copy_from_slice(&all[token * width..][columns.clone()]);
+                self.turn(heads, &turns[token * half..][..half], norm, scale);
+            }
+        });
+        out
+    }
+
+    fn turn(&self, heads: &mut [f32], turns: &[(f32, f32)], norm: Option<&Vec<f32>>, scale: f32) {
         let half = turns.len();
         let mut normed = vec![0.0; 2 * half];
         for head in heads.chunks_exact_mut(2 * half) {
@@ -371,24 +459,21 @@ impl Pass<'_> {
         });
     }
 
-    /// The logits of the tokens wanted.
-    fn logits(&self, x: &[f32], wanted: &[usize], input: &mut Input) -> Vec<Vec<f32>> {
-        let (network, hidden) = (self.network, self.network.shape.hidden);
-        if wanted.is_empty() {
-            return Vec::new();
-        }
-        let last: Vec<f32> = wanted.iter().flat_map(|t| &x[t * hidden..][..hidden]).copied().collect();
-        self.norm(&last, &network.norm, input.sized(wanted.len(), hidden));
+    /// The logits of all tokens.
+    fn logits(&self, x: &[f32], input: &mut Input) -> Vec<Vec<f32>> {
+        let (network, n) = (self.network, self.n);
+        let hidden = network.shape.hidden;
+        self.norm(x, &network.norm, input.sized(n, hidden));
         input.ready(self.kernel, &[&network.head]);
         let width = network.shape.vocabulary;
-        let mut logits = vec![0.0; wanted.len() * width];
+        let mut logits = vec![0.0; n * width];
         let input = &*input;
         self.pool.columns(&mut logits, width, self.grain(width, hidden), &|part| {
             let columns = part.columns();
             let tiles = columns.start / TILE..columns.end.div_ceil(TILE);
-            let mut a = vec![0.0; wanted.len() * tiles.len() * TILE];
-            network.head.multiply(self.kernel, tiles, &input.some(0..wanted.len()), &mut a);
-            each_row(part, wanted.len(), &a, |out, a| out.copy_from_slice(a));
+            let mut a = vec![0.0; n * tiles.len() * TILE];
+            network.head.multiply(self.kernel, tiles, &input.some(0..n), &mut a);
+            each_row(part, n, &a, |out, a| out.copy_from_slice(a));
         });
         logits.chunks_exact(width).map(<[f32]>::to_vec).collect()
     }

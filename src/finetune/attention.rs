@@ -116,7 +116,7 @@ impl Sizes {
             k: all,
             v: all + shape.kv_heads * shape.head,
             all,
-            scale: 1.0 / (shape.head as f32).sqrt(),
+            scale: shape.scale,
         }
     }
 }

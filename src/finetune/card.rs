@@ -90,6 +90,7 @@ struct TrainedOn<'a> {
 #[derive(Debug, Serialize)]
 struct Figures {
     steps: usize,
+    answers_begin_with_space: bool,
     tokens: u64,
     last_loss: f32,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -166,6 +167,7 @@ fn end(folder: &Path, out: &Path, finished: &Finished<'_>, context_tokens: Optio
         training: training(recipe, about)?,
         result: Figures {
             steps: outcome.steps,
+            answers_begin_with_space: outcome.spaced,
             tokens: outcome.tokens,
             last_loss: tail_mean(&outcome.losses),
             held_out_before: outcome.held_out.map(|h| h.before),
@@ -294,6 +296,7 @@ fn readme(finished: &Finished<'_>) -> String {
          | corpus | {corpus}, digest `{corpus_digest}` |\n\
          | examples | {examples} |\n\
          | prompts | up to {passages} passages of up to {passage_words} words{overlap} |\n\
+         | answers | taught {spelt}, the likelier to the base |\n\
          | licence | {licence} |\n\
          | trained | {method} |\n\
          | training | {epochs} epochs, {steps} steps of {accumulate} pairs, {tokens} tokens, learning rate {rate} \
@@ -311,6 +314,7 @@ fn readme(finished: &Finished<'_>) -> String {
             0 => String::new(),
             n => format!(", up to {n} of them shared with the passage before"),
         },
+        spelt = if outcome.spaced { "with a space before them" } else { "without a space before them" },
         licence = about.licence,
         epochs = recipe.epochs,
         steps = outcome.steps,

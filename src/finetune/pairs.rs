@@ -21,6 +21,25 @@ pub struct Pair {
     pub answer: String,
 }
 
+/// What stands before an answer's first word, between it and the header of the assistant's turn. The lab drops it from
+/// what is shown, so a base may do either, and a lesson in the other spelling would first of all teach to spell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Beginning {
+    /// Nothing: the usual of chat models.
+    Bare,
+    /// A space, as before a word within a text: of bases that copy, token for token.
+    Spaced,
+}
+
+impl Beginning {
+    fn of(self, answer: &str) -> String {
+        match self {
+            Self::Bare => answer.to_owned(),
+            Self::Spaced => format!(" {answer}"),
+        }
+    }
+}
+
 /// A pair as tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Tokens {
@@ -39,7 +58,7 @@ impl Tokens {
 }
 
 /// The base's tokenizer and its end-of-turn token.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Vocabulary<'a> {
     codec: &'a Codec,
     end: u32,
@@ -86,6 +105,7 @@ impl<'a> Vocabulary<'a> {
     pub fn tokens(
         &self,
         pairs: &[Pair],
+        beginning: Beginning,
         recipe: &Recipe,
         shape: &Shape,
     ) -> Result<(Vec<Tokens>, Vec<String>)> {
@@ -94,14 +114,14 @@ impl<'a> Vocabulary<'a> {
         for pair in pairs {
             let mut all = self.encode(pair, &pair.prompt)?;
             let answer = all.len();
-            all.extend(self.encode(pair, &pair.answer)?);
-            if answer == 0 || all.len() == answer {
+            if answer == 0 || pair.answer.is_empty() {
                 let found = if answer == 0 { "an empty prompt" } else { "an empty answer" };
                 return Err(Fault::new(place(pair), found)
                     .expected("a prompt and an answer")
                     .next("Complete the question in the corpus, or leave it out.")
                     .into());
             }
+            all.extend(self.encode(pair, &beginning.of(&pair.answer))?);
             all.push(self.end);
             if all.len() > longest {
                 long.push((pair.id.clone(), all.len()));
@@ -197,7 +217,7 @@ mod tests {
         let base = Folder::Bundled("assets/models/reader".into());
         let read = Checkpoint::load(&base, "reader", SILENT, &Cancel::new())?;
         let shape = Shape::of(&read.shape, "reader")?;
-        Vocabulary::new(&base, &read.codec, &shape)?.tokens(pairs, recipe, &shape)
+        Vocabulary::new(&base, &read.codec, &shape)?.tokens(pairs, Beginning::Bare, recipe, &shape)
     }
 
     #[test]

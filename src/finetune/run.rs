@@ -6,7 +6,7 @@ use super::checkpoint::{Part, State};
 use super::full::Full;
 use super::lora::Lora;
 use super::model::Model;
-use super::pairs::{Pair, Tokens, Vocabulary, batches, order};
+use super::pairs::{Beginning, Pair, Tokens, Vocabulary, batches, order};
 use super::recipe::{Method, Recipe};
 use super::shape::Shape;
 use super::trained::{Trained, decays};
@@ -69,6 +69,8 @@ pub struct Outcome {
     pub losses: Vec<f32>,
     /// Loss on the pairs that were not trained on, where there were any.
     pub held_out: Option<HeldOut>,
+    /// Whether the answers were taught with a space before them, as the base would sooner begin its own.
+    pub spaced: bool,
     /// Pairs that were trained on.
     pub examples: usize,
     /// Pairs left out as too long.
@@ -115,40 +117,102 @@ pub fn train(
     refuse_taken(out)?;
     let read = Checkpoint::load(base, &about.base, &|p| report(Status::Preparing(p)), cancel)?;
     let shape = Shape::of(&read.shape, &about.base)?;
-    let vocabulary = Vocabulary::new(base, &read.codec, &shape)?;
-    let (pairs, skipped) = vocabulary.tokens(pairs, recipe, &shape)?;
-    let (held_out, _) = vocabulary.tokens(held_out, recipe, &shape)?;
-    if pairs.is_empty() {
-        return Err(Fault::new("training pairs", format!("none ({} too long)", skipped.len()))
-            .expected("at least one")
-            .next("Choose a corpus with training questions, or raise --max-tokens.")
-            .into());
-    }
-    let Checkpoint { weights, digest: base_digest, .. } = read;
-    let part = Part::open(out, run_digest(&base_digest, &pairs, &held_out, recipe))?;
+    let Checkpoint { weights, codec, digest: base_digest, .. } = read;
+    let lesson = Lesson {
+        vocabulary: Vocabulary::new(base, &codec, &shape)?,
+        shape: &shape,
+        pairs,
+        held_out,
+        recipe,
+        report,
+        cancel,
+    };
+    // What is too long or empty is named before the base is laid out.
+    lesson.tokens(Beginning::Bare)?;
     let mut laid_out = Weights::of(&weights, &shape)?;
     // Only one copy of the base stays in memory.
     drop(weights);
     cancel.check()?;
 
-    let run = Run { recipe, pairs, held_out, skipped, report, cancel };
     let longest = recipe.max_tokens.min(shape.window);
     let finished = |outcome| card::Finished { base, base_digest: &base_digest, recipe, about, outcome };
     match recipe.method {
         Method::Lora => {
             let mut lora = Lora::new(&shape, recipe);
-            let outcome = run.all(&Model::new(shape, laid_out, longest), &mut lora, &part)?;
+            let model = Model::new(shape.clone(), laid_out, longest);
+            let (outcome, part) = lesson.learn(&model, &mut lora, &base_digest, out)?;
             card::write_adapter(part.path(), out, &lora, &finished(&outcome))?;
             part.remove();
             Ok(outcome)
         }
         Method::Full => {
             let mut full = Full::new(&shape, &mut laid_out);
-            let outcome = run.all(&Model::new(shape, laid_out, longest), &mut full, &part)?;
+            let model = Model::new(shape.clone(), laid_out, longest);
+            let (outcome, part) = lesson.learn(&model, &mut full, &base_digest, out)?;
             card::write_model(part.path(), out, &full, &finished(&outcome))?;
             part.remove();
             Ok(outcome)
         }
+    }
+}
+
+/// What is to be learnt, before it is known how the base spells its answers.
+struct Lesson<'a> {
+    vocabulary: Vocabulary<'a>,
+    shape: &'a Shape,
+    pairs: &'a [Pair],
+    held_out: &'a [Pair],
+    recipe: &'a Recipe,
+    report: &'a (dyn Fn(Status) + Sync),
+    cancel: &'a Cancel,
+}
+
+impl<'a> Lesson<'a> {
+    /// Pairs by which it is seen how the base begins an answer.
+    const TRIED: usize = 8;
+
+    fn learn(
+        &self,
+        model: &Model,
+        trained: &mut (impl Trained + Send),
+        base_digest: &str,
+        out: &Path,
+    ) -> Result<(Outcome, Part)> {
+        trained.changed(&model.weights);
+        let beginning = self.beginning(model, trained)?;
+        let run = self.tokens(beginning)?;
+        let part = Part::open(out, run_digest(base_digest, &run.pairs, &run.held_out, self.recipe))?;
+        Ok((run.all(model, trained, &part)?, part))
+    }
+
+    /// The pairs as tokens.
+    fn tokens(&self, beginning: Beginning) -> Result<Run<'a>> {
+        let Self { recipe, report, cancel, .. } = *self;
+        let (pairs, skipped) = self.vocabulary.tokens(self.pairs, beginning, recipe, self.shape)?;
+        let (held_out, _) = self.vocabulary.tokens(self.held_out, beginning, recipe, self.shape)?;
+        if pairs.is_empty() {
+            return Err(Fault::new("training pairs", format!("none ({} too long)", skipped.len()))
+                .expected("at least one")
+                .next("Choose a corpus with training questions, or raise --max-tokens.")
+                .into());
+        }
+        Ok(Run { recipe, beginning, pairs, held_out, skipped, report, cancel })
+    }
+
+    /// As the base itself would sooner begin: by its loss on the first pairs either way.
+    fn beginning(&self, model: &Model, trained: &mut (impl Trained + Send)) -> Result<Beginning> {
+        let tried = Self { pairs: &self.pairs[..self.pairs.len().min(Self::TRIED)], held_out: &[], ..*self };
+        let mut loss = |beginning| -> Result<f32> {
+            // All of the first may be too long; then nothing speaks for either.
+            let Ok(run) = tried.tokens(beginning) else { return Ok(f32::INFINITY) };
+            let doing = "seeing how the base begins its answers";
+            run.loss(&run.pairs, model, trained, &|done, total| {
+                let (done, total) = (done as u64, total as u64);
+                (self.report)(Status::Preparing(Progress { doing: doing.into(), done, total }));
+            })
+        };
+        let (bare, spaced) = (loss(Beginning::Bare)?, loss(Beginning::Spaced)?);
+        Ok(if spaced < bare { Beginning::Spaced } else { Beginning::Bare })
     }
 }
 
@@ -170,7 +234,7 @@ pub fn refuse_taken(out: &Path) -> Result<()> {
 /// What the weights depend on: a checkpoint of anything else is not gone on with.
 fn run_digest(base: &str, pairs: &[Tokens], held_out: &[Tokens], recipe: &Recipe) -> String {
     let mut hasher = blake3::Hasher::new();
-    hasher.update(format!("juxta finetune 2\n{base}\n{:?}\n", recipe.essence()).as_bytes());
+    hasher.update(format!("juxta finetune 3\n{base}\n{:?}\n", recipe.essence()).as_bytes());
     for pair in pairs.iter().chain(held_out) {
         hasher.update(&(pair.all.len() as u64).to_le_bytes()).update(&(pair.answer as u64).to_le_bytes());
         pair.all.iter().for_each(|t| {
@@ -183,6 +247,7 @@ fn run_digest(base: &str, pairs: &[Tokens], held_out: &[Tokens], recipe: &Recipe
 
 struct Run<'a> {
     recipe: &'a Recipe,
+    beginning: Beginning,
     pairs: Vec<Tokens>,
     held_out: Vec<Tokens>,
     skipped: Vec<String>,
@@ -273,6 +338,7 @@ impl Run<'_> {
             steps,
             losses: state.losses,
             held_out,
+            spaced: self.beginning == Beginning::Spaced,
             examples: self.pairs.len(),
             skipped: self.skipped.clone(),
             tokens: state.tokens,
@@ -314,11 +380,23 @@ impl Run<'_> {
 
     /// Mean loss on the held-out pairs, in nats a token.
     fn held_out_loss(&self, model: &Model, trained: &mut impl Trained) -> Result<f32> {
-        let total = self.held_out.len();
+        self.loss(&self.held_out, model, trained, &|done, total| {
+            (self.report)(Status::HeldOut { done, total });
+        })
+    }
+
+    /// Mean loss on pairs, in nats a token; says how many pairs are done.
+    fn loss(
+        &self,
+        pairs: &[Tokens],
+        model: &Model,
+        trained: &mut impl Trained,
+        report: &dyn Fn(usize, usize),
+    ) -> Result<f32> {
         let (mut sum, mut count, mut done) = (0.0f64, 0usize, 0);
         trained.begin(None);
-        for (batch, numbers) in batches(self.held_out.iter().enumerate(), BATCH) {
-            (self.report)(Status::HeldOut { done, total });
+        for (batch, numbers) in batches(pairs.iter().enumerate(), BATCH) {
+            report(done, pairs.len());
             self.cancel.check()?;
             let losses = model.losses(trained, &batch);
             sum += losses.iter().map(|l| f64::from(*l)).sum::<f64>();

@@ -19,6 +19,8 @@ pub(super) struct Shape {
     pub window: usize,
     /// Whether the output projection is the embedding.
     pub tied: bool,
+    /// What the products of queries and keys are multiplied by.
+    pub scale: f32,
     /// Radians a position for each pair of coordinates of a head, `head / 2` of them.
     pub frequencies: Vec<f64>,
 }
@@ -41,6 +43,8 @@ impl Shape {
             eps: read.epsilon as f32,
             window: read.window(),
             tied: read.tied,
+            // Queries and keys are turned by angles alone here: the amplitude of both comes with the product's scale.
+            scale: (read.scale * read.rope.amplitude.powi(2)) as f32,
             frequencies: read.rope.frequencies(),
         })
     }

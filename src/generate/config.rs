@@ -3,7 +3,7 @@
 //!
 //! Knows the settings of each family and their defaults, as transformers has them; reads no weights.
 
-use super::rope::{Rope, Scaling};
+use super::rope::{Rope, Scaling, yarn_amplitude};
 use super::settings::Settings;
 use super::shape::{Family, LARGEST_HEAD, Shape, Windows};
 use crate::fault::Result;
@@ -281,6 +281,22 @@ fn rope(
             let original = s.count("original_max_position_embeddings")?;
             Scaling::Llama3 { factor: need("factor")?, low, high, original }
         }
+        "yarn" => {
+            let original = s.maybe_count("original_max_position_embeddings")?.unwrap_or(*positions);
+            let factor = s.number("factor")?.unwrap_or(*positions as f64 / original as f64);
+            let (fast, slow) =
+                (s.number("beta_fast")?.unwrap_or(32.0), s.number("beta_slow")?.unwrap_or(1.0));
+            if slow >= fast {
+                return Err(s.wrong("beta_slow", &format!("less than beta_fast = {fast}")));
+            }
+            amplitude =
+                match (s.number("attention_factor")?, s.number("mscale")?, s.number("mscale_all_dim")?) {
+                    (Some(factor), ..) => factor,
+                    (None, Some(one), Some(all)) => yarn_amplitude(factor, one) / yarn_amplitude(factor, all),
+                    _ => yarn_amplitude(factor, 1.0),
+                };
+            Scaling::Yarn { factor, fast, slow, original, whole: s.flag("truncate")?.unwrap_or(true) }
+        }
         "longrope" | "su" if family == Family::Phi3 => {
             let original = match s.maybe_count("original_max_position_embeddings")? {
                 Some(original) => original,
@@ -298,7 +314,11 @@ fn rope(
             Scaling::Each(factors(s, "short_factor", turned / 2)?)
         }
         other => {
-            return Err(s.refuse("rope_type", format!("{other:?}"), "\"default\", \"linear\" or \"llama3\""));
+            return Err(s.refuse(
+                "rope_type",
+                format!("{other:?}"),
+                "\"default\", \"linear\", \"llama3\" or \"yarn\"",
+            ));
         }
     };
     Ok(Rope { theta, turned, scaling, amplitude })

@@ -54,9 +54,3 @@ pub use sampling::{Draw, Mode, Penalty, Sampling};
 pub use shape::{Family, LARGEST_WINDOW, Shape, Windows};
 pub use ways::{Engine, Quant, Ways};
 pub use weights::Weights;
-
-/// Bytes a second that this machine reads from memory with the threads that answers are made on: measured when it is first
-/// asked for, as [`juxta_engine::memory_speed`] says, which takes some tenths of a second.
-pub fn memory_speed() -> f64 {
-    own::memory_speed()
-}

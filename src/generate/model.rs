@@ -86,6 +86,15 @@ impl Model {
         }
     }
 
+    /// Bytes a second at which the threads that answers are made on can read those weights: measured when it is first asked for,
+    /// as [`juxta_engine::memory_speed`] says. `None` where nobody knows.
+    pub fn memory_speed(&self) -> Option<f64> {
+        match &self.0 {
+            Voice::Network(network) => network.memory_speed(),
+            Voice::Recorded(_) | Voice::Remote(_) => None,
+        }
+    }
+
     /// Whether both answer from the same weights in memory, so that one pass over them serves both.
     pub fn shares_weights_with(&self, other: &Self) -> bool {
         match (&self.0, &other.0) {

@@ -275,6 +275,14 @@ impl Network {
         }
     }
 
+    /// Bytes a second at which this machine can read its weights, where they are the engine's.
+    pub(super) fn memory_speed(&self) -> Option<f64> {
+        match &self.engine {
+            Engine::Own { base, .. } => Some(base.memory_speed()),
+            Engine::Candle(_) => None,
+        }
+    }
+
     /// Whether both answer from the same weights in memory, so that one pass serves both.
     pub(super) fn shares_weights_with(&self, other: &Self) -> bool {
         match (&self.engine, &other.engine) {

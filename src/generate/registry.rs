@@ -199,7 +199,10 @@ impl Registry {
     }
 
     fn unknown(&self, place: &str, found: &str, next: &str) -> Error {
-        let names: Vec<&str> = self.contenders.iter().take(NAMED).map(|c| c.name.as_str()).collect();
+        let mut known: Vec<&Contender> = self.contenders.iter().collect();
+        // What was fine-tuned comes after what stands by itself: there may be nine of the first kind for one of the second.
+        known.sort_by_key(|c| c.kind.base().is_some());
+        let names: Vec<&str> = known.iter().take(NAMED).map(|c| c.name.as_str()).collect();
         let more = match self.contenders.len().saturating_sub(NAMED) {
             0 => String::new(),
             more => format!(" and {more} more (`juxta model list`)"),

@@ -33,8 +33,28 @@ pub enum Scaling {
         /// The window that the model was first trained on.
         original: usize,
     },
+    /// YaRN's (Peng et al. 2023, arXiv 2309.00071): frequencies that turn less than `slow` times within the original window are
+    /// divided by `factor`, those that turn more than `fast` times stay, and in between they are blended along a line over
+    /// the pairs.
+    Yarn {
+        /// By how much the low ones are slowed down.
+        factor: f64,
+        /// Turns within the original window, above which a frequency stays (β in the paper, 32).
+        fast: f64,
+        /// Turns below which it is divided (α in the paper, 1).
+        slow: f64,
+        /// The window that the model was first trained on.
+        original: usize,
+        /// Whether the line begins and ends at whole pairs, as it usually does.
+        whole: bool,
+    },
     /// Each is divided by its own.
     Each(Vec<f64>),
+}
+
+/// By what YaRN multiplies the turned numbers, if nothing else is said: the square root of its 1/t in eq. 22.
+pub(super) fn yarn_amplitude(factor: f64, by: f64) -> f64 {
+    if factor <= 1.0 { 1.0 } else { 0.1 * by * factor.ln() + 1.0 }
 }
 
 impl Rope {
@@ -57,7 +77,32 @@ impl Rope {
                     (1.0 - smooth) * f / factor + smooth * f
                 })
                 .collect(),
+            Scaling::Yarn { factor, fast, slow, original, whole } => {
+                let (low, high) = self.line(*original, *fast, *slow, *whole);
+                plain
+                    .enumerate()
+                    .map(|(i, f)| {
+                        let slowed = ((i as f64 - low) / (high - low)).clamp(0.0, 1.0);
+                        slowed * f / factor + (1.0 - slowed) * f
+                    })
+                    .collect()
+            }
         }
+    }
+
+    /// The pairs that turn `fast` and `slow` times within `original` positions: where YaRN's line begins and ends.
+    fn line(&self, original: usize, fast: f64, slow: f64, whole: bool) -> (f64, f64) {
+        let pair = |turns: f64| {
+            let wavelength = original as f64 / (turns * 2.0 * std::f64::consts::PI);
+            self.turned as f64 * wavelength.ln() / (2.0 * self.theta.ln())
+        };
+        let (low, high) = match whole {
+            true => (pair(fast).floor(), pair(slow).ceil()),
+            false => (pair(fast), pair(slow)),
+        };
+        let (low, high) = (low.max(0.0), high.min(self.turned as f64 - 1.0));
+        // As transformers does, so that there is a line.
+        if low == high { (low, high + 0.001) } else { (low, high) }
     }
 
     /// Cosines and sines of `positions`, each `[positions, turned / 2]`.
@@ -93,6 +138,30 @@ mod tests {
         assert_eq!(llama[0], 1.0);
         assert!(llama[1] < 0.1 && llama[1] > 0.1 / 8.0, "{llama:?}");
         assert_eq!(llama[2..], [0.01 / 8.0, 0.001 / 8.0]);
+    }
+
+    /// A head of 8 with θ = 10,000 over 1,000 positions: its pairs turn 159, 15.9, 1.59 and 0.159 times.
+    #[test]
+    fn yarn_leaves_what_turns_often_slows_what_turns_seldom_and_blends_between() {
+        let yarn = |whole| {
+            let scaling = Scaling::Yarn { factor: 4.0, fast: 32.0, slow: 1.0, original: 1000, whole };
+            Rope { scaling, ..Rope::plain(10_000.0, 8) }.frequencies()
+        };
+        // Along whole pairs the line goes from pair 0 to pair 3.
+        let slowed = |f: f64, share: f64| f * (1.0 - share) + f / 4.0 * share;
+        let near = |found: &[f64], wanted: &[f64]| {
+            found
+                .iter()
+                .zip(wanted)
+                .for_each(|(a, b)| assert!((a / b - 1.0).abs() < 1e-12, "{found:?} {wanted:?}"));
+        };
+        near(&yarn(true), &[1.0, slowed(0.1, 1.0 / 3.0), slowed(0.01, 2.0 / 3.0), 0.001 / 4.0]);
+        // Else from log10(1000 / 64 π) = 0.697 to log10(1000 / 2 π) = 2.202.
+        let (low, high) =
+            ((1000.0 / (64.0 * std::f64::consts::PI)).log10(), (500.0 / std::f64::consts::PI).log10());
+        let share = |i: f64| (i - low) / (high - low);
+        near(&yarn(false), &[1.0, slowed(0.1, share(1.0)), slowed(0.01, share(2.0)), 0.001 / 4.0]);
+        assert!((yarn_amplitude(4.0, 1.0) - 1.138_629_436_111_989).abs() < 1e-12);
     }
 
     #[test]

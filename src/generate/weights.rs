@@ -10,8 +10,10 @@ use crate::fault::{Fault, Result};
 use crate::folder::Folder;
 use crate::job::{Cancel, Progress, Report};
 use candle_core::{DType, Device, Tensor};
+use half::{bf16, f16};
 use safetensors::tensor::{Dtype, TensorInfo};
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 /// The format's own limit on a header, in bytes.
 const LARGEST_HEADER: u64 = 100_000_000;
@@ -170,17 +172,7 @@ impl Listing {
             return Err(Fault::new(self.place(name), format!("no tensor {name}")).expected("it").into());
         };
         let source = &mut self.sources[entry.source];
-        let dtype = match entry.info.dtype {
-            Dtype::F32 => DType::F32,
-            Dtype::F16 => DType::F16,
-            Dtype::BF16 => DType::BF16,
-            other => {
-                return Err(Fault::new(&source.place, format!("the tensor {name} of type {other:?}"))
-                    .expected("numbers of type F32, F16 or BF16")
-                    .next("Convert the weights to one of these types; quantised models are read from GGUF files.")
-                    .into());
-            }
-        };
+        let dtype = number_type(name, entry, source)?;
         let (from, to) = entry.info.data_offsets;
         let bytes = source.piece(entry.at, (to - from) as u64)?;
         Tensor::from_raw_buffer(&bytes, dtype, &entry.info.shape, &Device::Cpu)
@@ -191,6 +183,27 @@ impl Listing {
                     .next("Copy or download the file again.")
                     .into()
             })
+    }
+
+    /// Reads some rows of a matrix, widened to f32: as much of the file and no more.
+    pub(super) fn rows(&mut self, name: &str, rows: Range<usize>) -> Result<Vec<f32>> {
+        let Some((entry, [_, inner])) =
+            self.entries.get(name).and_then(|e| Some((e, <[usize; 2]>::try_from(&e.info.shape[..]).ok()?)))
+        else {
+            return Err(Fault::new(self.place(name), format!("no matrix {name}")).expected("it").into());
+        };
+        let source = &mut self.sources[entry.source];
+        let dtype = number_type(name, entry, source)?;
+        let (from, of_row) = (entry.at, (inner * dtype.size_in_bytes()) as u64);
+        let bytes = source.piece(from + rows.start as u64 * of_row, rows.len() as u64 * of_row)?;
+        let halves = |wide: fn(u16) -> f32| {
+            bytes.as_chunks::<2>().0.iter().map(|x| wide(u16::from_le_bytes(*x))).collect()
+        };
+        Ok(match dtype {
+            DType::F16 => halves(|x| f16::from_bits(x).to_f32()),
+            DType::BF16 => halves(|x| bf16::from_bits(x).to_f32()),
+            _ => bytes.as_chunks::<4>().0.iter().map(|x| f32::from_le_bytes(*x)).collect(),
+        })
     }
 
     /// Reads `names`, looking at `cancel` between two tensors.
@@ -208,6 +221,18 @@ impl Listing {
             weights.set(name.clone(), self.read(name)?);
         }
         Ok(weights)
+    }
+}
+
+fn number_type(name: &str, entry: &Entry, source: &Source) -> Result<DType> {
+    match entry.info.dtype {
+        Dtype::F32 => Ok(DType::F32),
+        Dtype::F16 => Ok(DType::F16),
+        Dtype::BF16 => Ok(DType::BF16),
+        other => Err(Fault::new(&source.place, format!("the tensor {name} of type {other:?}"))
+            .expected("numbers of type F32, F16 or BF16")
+            .next("Convert the weights to one of these types; quantised models are read from GGUF files.")
+            .into()),
     }
 }
 

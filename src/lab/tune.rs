@@ -268,9 +268,9 @@ impl Lab {
             k: self.settings.retrieval.k,
             render: &|messages| read.codec.render(messages),
             fits: &|pair: &Pair| {
-                // The end of the turn is one more.
+                // The end of the turn is one more, and a space before the answer may be another.
                 let tokens =
-                    read.codec.encode(&pair.prompt)?.len() + read.codec.encode(&pair.answer)?.len() + 1;
+                    read.codec.encode(&pair.prompt)?.len() + read.codec.encode(&pair.answer)?.len() + 2;
                 Ok(tokens <= longest)
             },
         };

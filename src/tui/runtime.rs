@@ -12,7 +12,6 @@ use crate::config::Turns;
 use crate::config::{Colour, Settings};
 use crate::corpus::{Entry, Split};
 use crate::fault::{Error, Fault};
-use crate::generate;
 use crate::job::{self, Cancel, Progress, Task};
 use crate::lab::{self, Asking, Lab, Planning, Tuning};
 use crate::retrieve::{Index, Ranking};
@@ -343,19 +342,20 @@ impl Runtime {
         Ok(())
     }
 
-    /// Loads the models ahead, so that the first question does not wait, and measures how fast memory is read. What is wrong
-    /// with the models is told when they are asked.
+    /// Loads the models ahead, so that the first question does not wait, and measures how fast their weights can be read. What
+    /// is wrong with the models is told when they are asked.
     fn warm(&mut self, pair: Pair) -> std::io::Result<()> {
         let (lab, sender) = (Arc::clone(&self.lab), self.sender.clone());
         self.warming = Some(job::spawn("warm", move |cancel| {
-            for contender in [&pair.baseline, &pair.tuned] {
-                if let Err(error) = lab.models.get(contender, job::SILENT, &cancel) {
-                    tracing::info!("{}: {error}", contender.name);
-                }
-            }
+            let models = [&pair.baseline, &pair.tuned].map(|contender| {
+                let model = lab.models.get(contender, job::SILENT, &cancel);
+                model.inspect_err(|error| tracing::info!("{}: {error}", contender.name)).ok()
+            });
             // Once nothing else is read, and before anything is asked.
-            if !cancel.is_cancelled() {
-                let _ = sender.send(Message::Memory(generate::memory_speed()));
+            if !cancel.is_cancelled()
+                && let Some(speed) = models.iter().flatten().find_map(|model| model.memory_speed())
+            {
+                let _ = sender.send(Message::Memory(speed));
             }
         })?);
         Ok(())

@@ -80,6 +80,7 @@ fn running(done: usize) -> App {
 fn tuned(name: &str, examples: usize) -> Box<Tuned> {
     let held_out = Some(HeldOut { pairs: 50, before: 2.561, after: 1.683 });
     let outcome = Outcome {
+        spaced: true,
         steps: 189,
         losses: vec![2.0; 189],
         held_out,

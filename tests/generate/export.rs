@@ -87,6 +87,7 @@ fn every_architecture_comes_back_as_it_was() {
     exact(&with_letters("qwen2-sliding"), 8);
     exact(&with_letters("qwen2"), 30);
     exact(&with_letters("qwen3"), 30);
+    exact(&with_letters("qwen3-yarn"), 30);
     exact(&with_letters("gemma"), 30);
     exact(&with_letters("gemma2").set(CONFIG, "query_pre_attn_scalar", json!(16)), 30);
     let sliding = json!(["sliding_attention", "sliding_attention", "sliding_attention"]);

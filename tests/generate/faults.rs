@@ -152,7 +152,12 @@ fn settings_that_the_engine_does_not_do() {
     refuse("hidden_act", json!("gelu"), "gelu");
     refuse("quantization_config", json!({"bits": 4}), "bits");
     refuse("partial_rotary_factor", json!(0.5), "whole heads");
-    refuse("rope_parameters", json!({"rope_type": "yarn", "factor": 4.0}), "yarn");
+    refuse("rope_parameters", json!({"rope_type": "dynamic", "factor": 4.0}), "dynamic");
+    refuse(
+        "rope_parameters",
+        json!({"rope_type": "yarn", "factor": 4.0, "beta_fast": 1.0, "beta_slow": 2.0}),
+        "less than beta_fast = 1",
+    );
     let old = |scaling: serde_json::Value| {
         copy("grouped").set(CONFIG, "rope_parameters", json!(null)).set(CONFIG, "rope_scaling", scaling)
     };
@@ -174,7 +179,12 @@ fn settings_of_other_families_that_the_engine_does_not_do() {
     refuse("gemma2", "hidden_activation", json!("relu"), &["relu", "gelu_pytorch_tanh"]);
     refuse("gemma3", "use_bidirectional_attention", json!(true), &["true"]);
     refuse("gemma3", "layer_types", json!(["sliding_attention"]), &["for each layer"]);
-    refuse("qwen2", "rope_parameters", json!({"rope_type": "yarn", "factor": 4.0}), &["yarn", "linear"]);
+    refuse(
+        "qwen2",
+        "rope_parameters",
+        json!({"rope_type": "longrope", "factor": 4.0}),
+        &["longrope", "yarn"],
+    );
     refuse("mistral", "attention_bias", json!(true), &["biases"]);
     copy("phi3").set(CONFIG, "rope_parameters", json!({"partial_rotary_factor": 1.5})).is_refused(&[
         CONFIG,

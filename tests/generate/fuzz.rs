@@ -77,7 +77,7 @@ fn path(model: &Copy) -> String {
     model.path("").to_string_lossy().into_owned()
 }
 
-const FAMILIES: [&str; 7] = ["grouped", "mistral", "qwen2", "qwen3", "gemma2", "gemma3", "phi3-long"];
+const FAMILIES: [&str; 7] = ["grouped", "mistral", "qwen2", "qwen3-yarn", "gemma2", "gemma3", "phi3-long"];
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]

@@ -346,7 +346,8 @@ fn what_the_engine_would_ignore_is_refused_by_name() {
     q().plus("blk.0.attn_q_norm.weight", &[HIDDEN]).is_refused(&["blk.0.attn_q_norm.weight", "ignore"]);
     for (key, value, part) in [
         ("general.architecture", Value::String("mamba".to_owned()), "mamba"),
-        ("llama.rope.scaling.type", Value::String("yarn".to_owned()), "yarn"),
+        ("llama.rope.scaling.type", Value::String("longrope".to_owned()), "longrope"),
+        ("llama.rope.scaling.yarn_log_multiplier", Value::F32(0.1), "0.1"),
         ("llama.rope.scaling.factor", Value::F32(-4.0), "-4"),
         ("llama.expert_count", Value::U32(8), "8"),
         ("llama.rope.dimension_count", Value::U32(32), "32"),

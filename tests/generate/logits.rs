@@ -57,6 +57,11 @@ fn qwen_3_with_normed_heads() {
 }
 
 #[test]
+fn qwen_3_with_positions_stretched_by_yarn() {
+    agrees("qwen3-yarn");
+}
+
+#[test]
 fn gemma() {
     agrees("gemma");
 }

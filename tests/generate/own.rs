@@ -15,7 +15,7 @@ fn load_in(ways: Ways, name: &str) -> Model {
     Model::load_in(ways, &found, &registry, SILENT, &Cancel::new()).expect("loads")
 }
 
-/// The reader and its adapters.
+/// The reader, and an adapter of it for each corpus.
 const BUNDLED: [&str; 4] =
     ["reader", "reader-biomedicine-500", "reader-everyday-200", "reader-language-research-200"];
 
@@ -44,11 +44,15 @@ fn answer(model: &Model, prompt: &str, most: usize) -> Completion {
     model.generate(prompt, &sampling, &Cancel::new(), &mut |_| {}).expect("answers")
 }
 
-/// `JUXTA_PROMPTS=100 cargo test --test generate same_greedy -- --nocapture` asks the full number.
+/// `JUXTA_PROMPTS=100 cargo test --test generate same_greedy` asks so many, of every adapter that is bundled.
 #[test]
 fn the_bundled_models_say_the_same_greedy_words_as_with_candle() {
-    let n = std::env::var("JUXTA_PROMPTS").ok().and_then(|n| n.parse().ok()).unwrap_or(3);
-    for name in BUNDLED {
+    let asked = std::env::var("JUXTA_PROMPTS").ok().and_then(|n| n.parse().ok());
+    let (n, names): (usize, Vec<String>) = match asked {
+        Some(n) => (n, Registry::discover(None).contenders.into_iter().map(|c| c.name).collect()),
+        None => (3, BUNDLED.map(str::to_owned).into()),
+    };
+    for name in &names {
         let (own, candle) = (load_in(Ways::default(), name), load_in(CANDLE, name));
         assert!(own.facts().engine.starts_with("juxta-engine llama"), "{}", own.facts().engine);
         assert!(candle.facts().engine.starts_with("candle llama"), "{}", candle.facts().engine);
@@ -103,7 +107,7 @@ fn many_answers_at_once_are_those_of_each_alone() {
 
 #[test]
 fn a_quantised_model_is_near_the_whole_one_and_says_that_it_is_quantised() {
-    for name in [BUNDLED[0], BUNDLED[1], "grouped", "qwen2", "qwen3", "lora-qwen2"] {
+    for name in [BUNDLED[0], BUNDLED[1], "grouped", "qwen2", "qwen3", "qwen3-yarn", "lora-qwen2"] {
         let (whole, quantised) = (load_in(Ways::default(), name), load_in(QUANTISED, name));
         assert!(quantised.facts().engine.contains("q8_0"), "{}", quantised.facts().engine);
         let tokens: Vec<u32> = (3..60).collect();
@@ -144,7 +148,7 @@ fn four_bits_are_of_the_layers_alone_and_said() {
         ));
         assert!(share(&c) > share(&b), "{name}: no coarser");
         assert!(
-            share(&c) < if name.starts_with("reader") { 0.3 } else { 0.6 },
+            share(&c) < if name.starts_with("reader") { 0.4 } else { 0.6 },
             "{name}: off by {}",
             share(&c)
         );

@@ -101,6 +101,9 @@ def main() -> None:
     base("qwen2-sliding", Qwen2Config, 23, torch.bfloat16, shard="20KB", tie_word_embeddings=False, use_sliding_window=True,
          sliding_window=8, max_window_layers=1)
     base("qwen3", Qwen3Config, 24, torch.bfloat16, head_dim=16, tie_word_embeddings=False)
+    base("qwen3-yarn", Qwen3Config, 37, torch.bfloat16, head_dim=16, tie_word_embeddings=False,
+         rope_parameters={"rope_type": "yarn", "rope_theta": 10000.0, "factor": 4.0, "beta_fast": 8.0, "beta_slow": 0.5,
+                          "original_max_position_embeddings": 64})
     base("gemma", GemmaConfig, 25, torch.bfloat16, head_dim=16)
     base("gemma2", Gemma2Config, 26, torch.bfloat16, head_dim=16, query_pre_attn_scalar=24, sliding_window=8,
          attn_logit_softcapping=5.0, final_logit_softcapping=9.0)

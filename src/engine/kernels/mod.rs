@@ -94,6 +94,30 @@ impl Tiles<'_> {
     }
 }
 
+impl<'a> Tiles<'a> {
+    /// All of their bytes, as they lie in memory.
+    pub fn bytes(self) -> &'a [u8] {
+        fn of<T: Copy>(all: &[T]) -> &[u8] {
+            // SAFETY: every type that tiles are of is made of whole numbers or floats alone, one after the other, with no byte
+            // between them (`tiles` asserts it of those with several fields), so that each byte is a number's; a byte
+            // may lie anywhere, and the slice lives as long as what it is of.
+            unsafe { std::slice::from_raw_parts(all.as_ptr().cast(), size_of_val(all)) }
+        }
+        match self {
+            Self::F32(t) | Self::Apart(t, _) => of(t),
+            Self::F16(t) | Self::Bf16(t) => of(t),
+            Self::Q8_0(t) => of(t),
+            Self::Q4_0(t) => of(t),
+            Self::Q4_1(t) => of(t),
+            Self::Q5_0(t) => of(t),
+            Self::Q5_1(t) => of(t),
+            Self::Q4K(t) => of(t),
+            Self::Q5K(t) => of(t),
+            Self::Q6K(t) => of(t),
+        }
+    }
+}
+
 /// Vectors that a matrix is multiplied with, `[n, inner]`.
 #[derive(Debug, Clone, Copy)]
 pub struct Vectors<'a> {

@@ -130,6 +130,21 @@ pub struct Q6K {
     pub(super) nibbles: [Nibbles; LARGE],
 }
 
+/// No byte lies between the fields of a block: `Tiles::bytes` rests on it.
+const _: () = {
+    let (scales, words, nibbles) = (2 * TILE, 2 * WORDS, size_of::<Nibbles>());
+    assert!(size_of::<Q8_0>() == scales + TILE * BLOCK);
+    assert!(size_of::<Q4_0>() == scales + nibbles);
+    assert!(size_of::<Q4_1>() == 2 * scales + nibbles);
+    assert!(size_of::<Q5_0>() == scales + words + nibbles);
+    assert!(size_of::<Q5_1>() == 2 * scales + words + nibbles);
+    let shares = size_of::<Shares>();
+    assert!(shares == 2 * scales + 2 * LARGE * TILE);
+    assert!(size_of::<Q4K>() == shares + LARGE * nibbles);
+    assert!(size_of::<Q5K>() == shares + LARGE * (words + nibbles));
+    assert!(size_of::<Q6K>() == scales + 2 * LARGE * (TILE + words) + LARGE * nibbles);
+};
+
 const NO_NIBBLES: Nibbles = [[0; WORDS]; GROUPS];
 const NO_SHARES: Shares = Shares {
     scales: [0; TILE],

@@ -1,7 +1,7 @@
 //! From a GGUF file's metadata to a [`Shape`]: what its architecture's keys say, checked. A key that is not known is
 //! refused by its name, since it may change the numbers.
 
-use super::super::rope::{Rope, Scaling};
+use super::super::rope::{Rope, Scaling, yarn_amplitude};
 use super::super::shape::{Family, LARGEST_HEAD, Shape, Windows};
 use super::names;
 use crate::fault::{Error, Fault, Result};
@@ -69,12 +69,7 @@ pub(super) fn shape(content: &Content, place: &str) -> Result<Shape> {
         _ => head,
     };
     m.check_the_rest(head, turned)?;
-    let scaling = match m.number("rope.scaling.factor").or_else(|| m.number("rope.scale_linear")) {
-        Some(factor) if factor > 0.0 && factor != 1.0 && m.text_of("rope.scaling.type") != Some("none") => {
-            Scaling::Linear(factor)
-        }
-        _ => Scaling::None,
-    };
+    let (scaling, amplitude) = m.scaling(positions)?;
     let theta = m.number("rope.freq_base").unwrap_or(match family {
         Family::Gemma3 => 1_000_000.0,
         _ => 10_000.0,
@@ -88,7 +83,7 @@ pub(super) fn shape(content: &Content, place: &str) -> Result<Shape> {
             }
             (Scaling::None, m.number("rope.scaling.attn_factor").unwrap_or(1.0))
         }
-        false => (scaling, 1.0),
+        false => (scaling, amplitude),
     };
     let local = m.number("rope.freq_base_swa").unwrap_or(10_000.0);
     let vocabulary = match content.tensor_infos.get("token_embd.weight").map(|t| t.shape.dims()) {
@@ -230,6 +225,33 @@ impl Metadata<'_> {
         })
     }
 
+    /// What is done to the rotary frequencies, and the amplitude, for a model of so many positions.
+    fn scaling(&self, positions: usize) -> Result<(Scaling, f64)> {
+        let kind = self.text_of("rope.scaling.type");
+        let factor = self.number("rope.scaling.factor").or_else(|| self.number("rope.scale_linear"));
+        let Some(factor) = factor.filter(|f| *f > 0.0 && *f != 1.0 && kind != Some("none")) else {
+            return Ok((Scaling::None, 1.0));
+        };
+        if kind != Some("yarn") {
+            return Ok((Scaling::Linear(factor), 1.0));
+        }
+        let original = match self.has("rope.scaling.original_context_length") {
+            true => self.count("rope.scaling.original_context_length")?,
+            false => positions,
+        };
+        let (fast, slow) = (
+            self.number("rope.scaling.yarn_beta_fast").unwrap_or(32.0),
+            self.number("rope.scaling.yarn_beta_slow").unwrap_or(1.0),
+        );
+        if slow <= 0.0 || slow >= fast {
+            let key = self.key("rope.scaling.yarn_beta_slow");
+            return Err(self.refuse(&key, &slow.to_string(), &format!("a number between 0 and {fast}")));
+        }
+        let by = self.number("rope.scaling.attn_factor").unwrap_or(1.0);
+        let scaling = Scaling::Yarn { factor, fast, slow, original, whole: true };
+        Ok((scaling, by * yarn_amplitude(factor, 1.0)))
+    }
+
     /// Every other key of the architecture either says what the engine does anyway, or is refused.
     fn check_the_rest(&self, head: usize, turned: usize) -> Result<()> {
         let prefix = format!("{}.", self.family);
@@ -259,16 +281,21 @@ impl Metadata<'_> {
                 "attention.value_length" => number == Some(head as f64),
                 "attention.causal" => matches!(self.get(part), Some(Value::Bool(true))),
                 "rope.scaling.type" => match self.text_of(part) {
-                    Some("none" | "linear") => true,
+                    Some("none" | "linear" | "yarn") => true,
                     Some("longrope") => self.family == Family::Phi3,
                     _ => false,
                 },
                 "rope.scaling.factor" | "rope.scale_linear" => {
                     number.is_some_and(|n| n >= 0.0 && n.is_finite())
                 }
-                "rope.scaling.attn_factor" => {
-                    number.is_some_and(|n| n == 1.0 || (self.family == Family::Phi3 && n > 0.0))
+                "rope.scaling.yarn_beta_fast" | "rope.scaling.yarn_beta_slow" => {
+                    number.is_some_and(|n| n > 0.0 && n.is_finite())
                 }
+                "rope.scaling.attn_factor" => number.is_some_and(|n| {
+                    let read =
+                        self.family == Family::Phi3 || self.text_of("rope.scaling.type") == Some("yarn");
+                    n == 1.0 || (read && n > 0.0 && n.is_finite())
+                }),
                 "expert_count" | "expert_used_count" => number.is_some_and(|n| n <= 1.0),
                 "tensor_data_layout" => self.text_of(part) == Some("Meta AI original pth"),
                 "attn_logit_softcapping" | "final_logit_softcapping" => gemma,

@@ -6,7 +6,7 @@
 
 use super::super::checkpoint::Checkpoint;
 use super::super::registry::{Contender, Kind, Registry};
-use super::super::rope::{Rope, Scaling};
+use super::super::rope::{Rope, Scaling, yarn_amplitude};
 use super::super::shape::{Family, Shape, Windows};
 use super::{names, spell, turned};
 use crate::fault::{Fault, Result};
@@ -228,7 +228,21 @@ fn sizes(shape: &Shape) -> Result<Vec<Entry>> {
             entries.push((key("rope.scaling.type"), Value::String("linear".to_owned())));
             entries.push(number("rope.scaling.factor", *factor));
         }
-        Scaling::Llama3 { .. } | Scaling::Each(_) => {
+        // llama.cpp multiplies by the usual amplitude itself.
+        Scaling::Yarn { factor, fast, slow, original, whole: true } => {
+            entries.push((key("rope.scaling.type"), Value::String("yarn".to_owned())));
+            entries.push(count("rope.scaling.original_context_length", *original));
+            let by = shape.rope.amplitude / yarn_amplitude(*factor, 1.0);
+            let numbers = [
+                ("factor", *factor, 1.0),
+                ("attn_factor", by, 1.0),
+                ("yarn_beta_fast", *fast, 32.0),
+                ("yarn_beta_slow", *slow, 1.0),
+            ];
+            let unusual = numbers.into_iter().filter(|(_, n, usual)| (n / usual - 1.0).abs() > 1e-9);
+            entries.extend(unusual.map(|(part, n, _)| number(&format!("rope.scaling.{part}"), n)));
+        }
+        Scaling::Llama3 { .. } | Scaling::Each(_) | Scaling::Yarn { .. } => {
             return Err(cannot_say(format!("frequencies that a {family} model's file has no place for")));
         }
     }

@@ -43,6 +43,7 @@ pub(super) struct Base {
     quant: Quant,
     desk: Desk,
     shelf: Shelf,
+    speed: OnceLock<f64>,
 }
 
 impl Base {
@@ -53,12 +54,18 @@ impl Base {
     }
 
     fn with(network: Network, shape: Shape, read: Shape, digest: String, quant: Quant) -> Self {
-        Self { network, shape, read, digest, quant, desk: Desk::default(), shelf: Shelf::default() }
+        let (desk, shelf, speed) = (Desk::default(), Shelf::default(), OnceLock::new());
+        Self { network, shape, read, digest, quant, desk, shelf, speed }
     }
 
     /// Bytes of weights that one pass reads.
     pub(super) fn weight_bytes(&self) -> u64 {
         self.network.bytes_of_a_pass() as u64
+    }
+
+    /// Bytes a second at which the engine's threads can read them, measured once.
+    pub(super) fn memory_speed(&self) -> f64 {
+        *self.speed.get_or_init(|| juxta_engine::memory_speed(pool(), &self.network))
     }
 
     /// What computes it, in which numbers, as records say it.
@@ -131,12 +138,6 @@ pub(super) fn beside(adapter: &Adapter, base: &Base) -> Result<Option<Arc<juxta_
 fn pool() -> &'static Pool {
     static POOL: OnceLock<Pool> = OnceLock::new();
     POOL.get_or_init(|| Pool::new(threads::all()))
-}
-
-/// Bytes a second that this machine reads from memory with the engine's threads, measured once.
-pub(super) fn memory_speed() -> f64 {
-    static SPEED: OnceLock<f64> = OnceLock::new();
-    *SPEED.get_or_init(|| juxta_engine::memory_speed(pool()))
 }
 
 fn kernel() -> Kernel {

@@ -24,7 +24,7 @@ pub(in super::super) fn suits(shape: &Shape, window: usize) -> bool {
         Windows::All(own) | Windows::From { window: own, .. } => *own >= window,
         Windows::ButEvery { .. } | Windows::Marked { .. } => false,
     };
-    family && !caps && looks_back && shape.rope.turned == shape.head && shape.rope.amplitude == 1.0
+    family && !caps && looks_back && shape.rope.turned == shape.head
 }
 
 /// The engine's name of a file's format for matrices, where it has it.
@@ -124,25 +124,24 @@ fn shape_of(shape: &Shape, beside: bool) -> engine::Shape {
         key_heads: shape.key_heads,
         head: shape.head,
         epsilon: shape.epsilon as f32,
-        scale: shape.scale as f32,
+        // Queries and keys are turned by angles alone here: the amplitude of both comes with the product's scale.
+        scale: (shape.scale * shape.rope.amplitude.powi(2)) as f32,
         frequencies: shape.rope.frequencies().into_iter().map(|f| f as f32).collect(),
         beside,
     }
 }
 
-/// Bytes that the weights of a Hugging Face folder take while they are read: packed, and the largest tensor widened beside them.
+/// Bytes that the weights of a Hugging Face folder take, packed; what is widened of them while they are read is little.
 pub(super) fn bytes_read(shape: &Shape, listing: &Listing, quant: Quant) -> u64 {
     let sizes = shape.tensors().map(|(_, dims)| dims.iter().map(|d| *d as u64).product::<u64>());
-    let (all, largest) = sizes.fold((0u64, 0u64), |(all, most), n| (all.saturating_add(n), most.max(n)));
-    let packed = match quant {
+    match quant {
         Quant::None => listing.bytes(),
         // Embedding and head may be most of it.
-        Quant::Q8_0 | Quant::Q4_0 => all / 32 * 34,
-    };
-    packed.saturating_add(largest.saturating_mul(8))
+        Quant::Q8_0 | Quant::Q4_0 => sizes.fold(0, u64::saturating_add) / 32 * 34,
+    }
 }
 
-/// The engine's decoder from a Hugging Face folder: each tensor is packed as soon as it is read, so that no more than one is in
+/// The engine's decoder from a Hugging Face folder: matrices are packed some rows at a time, so that no more than those are in
 /// memory in f32.
 pub(super) fn read(
     shape: &Shape,
@@ -151,24 +150,20 @@ pub(super) fn read(
     step: &mut dyn FnMut() -> crate::fault::Result<()>,
 ) -> crate::fault::Result<engine::Network> {
     let (of_layers, of_tokens) = made(quant);
-    let mut read = |name: &str| -> crate::fault::Result<Tensor> {
-        step()?;
-        listing.read(name)
-    };
     let failed =
         |e: candle_core::Error| Fault::new("the engine", e).expected("tensors that were checked before");
-    let embedding = Arc::new(dense(&read("model.embed_tokens.weight")?, of_tokens).map_err(failed)?);
+    let embedding = Arc::new(gathered(listing, "model.embed_tokens.weight", of_tokens, step)?);
     let head = match shape.tied {
         true => Arc::clone(&embedding),
-        false => Arc::new(dense(&read(HEAD)?, of_tokens).map_err(failed)?),
+        false => Arc::new(gathered(listing, HEAD, of_tokens, step)?),
     };
     let mut layers = Vec::new();
     for n in 0..shape.layers {
         let name = |part: &str| format!("model.layers.{n}.{part}");
         let mut linear = |part: &str, biased: bool| -> crate::fault::Result<engine::Linear> {
-            let weight = dense(&read(&name(&format!("{part}.weight")))?, of_layers).map_err(failed)?;
+            let weight = gathered(listing, &name(&format!("{part}.weight")), of_layers, step)?;
             let bias = match biased {
-                true => Some(vector(&read(&name(&format!("{part}.bias")))?).map_err(failed)?),
+                true => Some(read_vector(listing, &name(&format!("{part}.bias")), step)?),
                 false => None,
             };
             Ok(engine::Linear { weight, bias })
@@ -180,9 +175,7 @@ pub(super) fn read(
         let [gate, up, down] =
             ["mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"].map(|part| linear(part, false));
         let (gate, up, down) = (gate?, up?, down?);
-        let mut norm = |part: &str| -> crate::fault::Result<Vec<f32>> {
-            Ok(vector(&read(&name(part))?).map_err(failed)?)
-        };
+        let mut norm = |part: &str| read_vector(listing, &name(part), step);
         let head_norms = match shape.family.has_head_norms() {
             true => Some((norm("self_attn.q_norm.weight")?, norm("self_attn.k_norm.weight")?)),
             false => None,
@@ -202,9 +195,35 @@ pub(super) fn read(
             down,
         });
     }
-    let norm = vector(&read("model.norm.weight")?).map_err(failed)?;
+    let norm = read_vector(listing, "model.norm.weight", step)?;
     engine::Network::new(shape_of(shape, false), embedding, layers, norm, head)
         .map_err(|e| failed(candle_core::Error::Msg(e)).into())
+}
+
+/// One of the model's matrices, of which it is known that it is there and of two dimensions.
+fn gathered(
+    listing: &mut Listing,
+    name: &str,
+    as_made: Option<Format>,
+    step: &mut dyn FnMut() -> crate::fault::Result<()>,
+) -> crate::fault::Result<Matrix> {
+    step()?;
+    let Some(&[rows, inner]) = listing.shape(name) else {
+        return Err(Fault::new(listing.place(name), format!("no matrix {name}")).expected("it").into());
+    };
+    let format = as_made.filter(|format| Matrix::suits(inner, *format));
+    Matrix::gathered(rows, inner, format, |rows| listing.rows(name, rows))
+}
+
+fn read_vector(
+    listing: &mut Listing,
+    name: &str,
+    step: &mut dyn FnMut() -> crate::fault::Result<()>,
+) -> crate::fault::Result<Vec<f32>> {
+    step()?;
+    let tensor = listing.read(name)?;
+    vector(&tensor)
+        .map_err(|e| Fault::new(listing.place(name), e).expected("a tensor that was checked before").into())
 }
 
 /// The engine's decoder. Each tensor is let go as soon as it is packed.
