@@ -10,6 +10,7 @@ use super::recorded::RECORDED;
 use super::shape::Shape;
 use crate::fault::{Error, Fault, Result};
 use crate::folder::Folder;
+use crate::text::by_numbers;
 use serde::Serialize;
 use std::fmt;
 use std::path::Path;
@@ -121,7 +122,9 @@ impl Registry {
     /// Looks through the bundle and directly below `models_dir`. A folder that does not exist has no models.
     pub fn discover(models_dir: Option<&Path>) -> Self {
         let mut registry = Self::default();
-        for folder in Folder::bundled_below(BUNDLED) {
+        let mut bundled = Folder::bundled_below(BUNDLED);
+        bundled.sort_by(|a, b| by_numbers(&a.name()).cmp(&by_numbers(&b.name())));
+        for folder in bundled {
             registry.add(read(&folder));
         }
         if let Some(dir) = models_dir.filter(|dir| dir.exists()) {
@@ -136,7 +139,7 @@ impl Registry {
             Err(e) => return self.faults.push(Fault::io(dir, "list", &e)),
         };
         let mut paths: Vec<_> = entries.iter().map(std::fs::DirEntry::path).collect();
-        paths.sort();
+        paths.sort_by(|a, b| by_numbers(&a.to_string_lossy()).cmp(&by_numbers(&b.to_string_lossy())));
         for path in paths {
             let hidden = path.file_name().is_none_or(|name| {
                 let name = name.to_string_lossy();

@@ -4,6 +4,7 @@
 mod bounds;
 mod counted;
 mod json;
+mod numbered;
 mod sentences;
 mod terms;
 mod visible;
@@ -11,6 +12,7 @@ mod words;
 
 pub use counted::{counted, grouped, plural};
 pub use json::{json, json_line};
+pub use numbered::by_numbers;
 pub use sentences::sentences;
 pub use terms::{Term, Terms};
 pub use visible::{Cluster, clusters, one_line, quoted, visible};

@@ -6,7 +6,7 @@ use super::picture::frame;
 use super::theme::Theme;
 use crate::corpus::Split;
 use crate::fault::Fault;
-use crate::generate::Kind;
+use crate::generate::{Kind, TrainedOn};
 use crate::job::Progress;
 use crate::lab::{Failed, Generated, Generating, Planning};
 use crate::retrieve::Ranking;
@@ -241,6 +241,26 @@ fn another_baseline_is_compared_with_what_was_made_of_it_and_one_without_with_wh
     assert_eq!(value(&app, Asked::Against), "0 of 4");
     key(&mut app, KeyCode::Left);
     assert!(value(&app, Asked::Against).starts_with("3 of 4: "));
+}
+
+#[test]
+fn those_that_were_fine_tuned_on_the_corpora_are_proposed_until_others_are_chosen() {
+    let mut app = stocked(app());
+    for (name, corpus) in RIVALS.into_iter().zip(["biomedicine", "physics", "chemistry"]) {
+        let model = app.models.iter_mut().find(|m| m.name == name).expect("one of them");
+        model.trained_on = Some(TrainedOn { corpus: corpus.into(), examples: 200 });
+    }
+    let mut app = opened(app);
+    assert_eq!(value(&app, Asked::Against), format!("1 of 4: {}", RIVALS[0]));
+    go_to(&mut app, Asked::Corpora);
+    key(&mut app, KeyCode::Right);
+    key(&mut app, KeyCode::Char(' '));
+    assert_eq!(value(&app, Asked::Against), format!("2 of 4: {}, {}", RIVALS[0], RIVALS[1]));
+    go_to(&mut app, Asked::Against);
+    key(&mut app, KeyCode::Char(' '));
+    go_to(&mut app, Asked::Corpora);
+    key(&mut app, KeyCode::Char(' '));
+    assert_eq!(value(&app, Asked::Against), format!("1 of 4: {}", RIVALS[1]), "what was chosen stays");
 }
 
 #[test]

@@ -102,6 +102,8 @@ pub struct Model {
     pub found: String,
     /// The name of what it was fine-tuned from, if it was.
     pub base: Option<String>,
+    /// The corpus that it was fine-tuned on, if that is known.
+    pub corpus: Option<String>,
 }
 
 /// What there is to choose from.

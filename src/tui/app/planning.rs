@@ -24,6 +24,8 @@ pub struct PlanForm {
     split: usize,
     baseline: usize,
     against: Several,
+    /// Those against as the lab proposes them, until somebody sets others.
+    lined_up: Vec<(String, bool)>,
     /// What those in `against` are found by.
     rivals: Vec<String>,
     /// What is typed.
@@ -61,6 +63,7 @@ impl PlanForm {
             split: 0,
             baseline,
             against: Several::default(),
+            lined_up: Vec::new(),
             rivals: Vec::new(),
             sheet,
             proposed: None,
@@ -99,15 +102,21 @@ impl PlanForm {
         self.sheet.waiting = false;
     }
 
-    /// Puts those against the baseline that were fine-tuned from it, and offers the others below them.
+    /// Puts those against the baseline that were fine-tuned from it on one of the corpora, or if there are none all that were
+    /// fine-tuned from it, and offers the others below them.
     fn line_up(&mut self) {
         let baseline = self.baseline().name.clone();
+        let corpora = self.corpora.names();
         let is_tuned = |m: &&Model| m.base.as_deref() == Some(baseline.as_str());
         let others = self.shelves.models.iter().filter(|m| m.name != baseline);
         let (tuned, others): (Vec<&Model>, Vec<&Model>) = others.partition(is_tuned);
-        let rivals = || tuned.iter().map(|m| (*m, true)).chain(others.iter().map(|m| (*m, false)));
-        self.against = Several { all: rivals().map(|(m, set)| (m.name.clone(), set)).collect(), at: 0 };
+        let on_them = |m: &Model| m.corpus.as_deref().is_some_and(|corpus| corpora.contains(&corpus));
+        let any = tuned.iter().any(|m| on_them(m));
+        let rivals =
+            || tuned.iter().map(|m| (*m, !any || on_them(m))).chain(others.iter().map(|m| (*m, false)));
+        self.lined_up = rivals().map(|(m, set)| (m.name.clone(), set)).collect();
         self.rivals = rivals().map(|(m, _)| m.found.clone()).collect();
+        self.against = Several { all: self.lined_up.clone(), at: 0 };
     }
 
     /// The model that the others are compared with.
@@ -295,6 +304,11 @@ impl PlanForm {
     fn changed(&mut self) {
         self.there = None;
         self.sheet.mend();
+        if self.against.all == self.lined_up {
+            let at = self.against.at;
+            self.line_up();
+            self.against.at = at;
+        }
         let proposal = self.proposal();
         if self.proposed.as_ref().is_some_and(|last| *last != proposal) {
             self.sheet.put(Asked::Folder, proposal.as_str());

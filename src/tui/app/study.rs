@@ -228,6 +228,7 @@ impl App {
             name: c.name.clone(),
             found,
             base: c.kind.base().and_then(|base| self.known_base(base)).cloned(),
+            corpus: c.trained_on.as_ref().map(|t| t.corpus.clone()),
         };
         let mut models: Vec<Model> = self.models.iter().map(|c| model(c, c.name.clone())).collect();
         // What was named by its path is in no list.
