@@ -53,8 +53,8 @@ def main() -> None:
             run = lambda *args: subprocess.run([juxta, "--data-dir", data, *args], check=True, capture_output=True, text=True).stdout
             file = f"{data}/exported-{numbers}.gguf"
             print(run("model", "export", model, "--gguf", file, "--type", numbers).strip(), flush=True)
-            server, unrounded = serve(file), None
-            same = by_rounding = 0
+            server = serve(file)
+            same, others = 0, []
             for question in questions():
                 trial = json.loads(run("ask", question, "--corpus", CORPUS, "--pair", f"{file},{file}",
                                        "--max-tokens", str(MOST_TOKENS), "--json"))
@@ -71,16 +71,18 @@ def main() -> None:
                 if len(counts) == 1 and (said, tokens) == wanted:
                     same += 1
                     continue
-                if numbers == "q8_0" and len(counts) == 1:
-                    unrounded = unrounded or serve(in_f32(file))
-                    if answer(unrounded, prompt)[:2] == wanted:
-                        by_rounding += 1
-                        continue
+                others.append((prompt, wanted))
                 print(f"differs: {question}\n  prompt tokens {counts}\n  juxta:     {ours['text']!r}\n  llama.cpp: {said!r}", flush=True)
             print(f"{numbers}: {same} of {QUESTIONS} answers are the same, token for token", flush=True)
-            if by_rounding:
-                print(f"  {by_rounding} more are the same as llama.cpp's of the same numbers in f32", flush=True)
-            failed += QUESTIONS - same - by_rounding
+            failed += len(others)
+            if numbers == "q8_0" and others:
+                # Two of its servers in one process do not get on.
+                del server
+                server = serve(in_f32(file))
+                same = sum(answer(server, prompt)[:2] == wanted for prompt, wanted in others)
+                print(f"  {same} of the others are llama.cpp's of the same numbers in f32", flush=True)
+                failed -= same
+            del server
     sys.exit(1 if failed else 0)
 
 
