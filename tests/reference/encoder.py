@@ -6,6 +6,10 @@ other the first token's as it is."""
 
 import json
 import pathlib
+import sys
+
+# To the end: statistics.py beside this file would hide Python's own.
+sys.path.append(sys.path.pop(0))
 
 import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors

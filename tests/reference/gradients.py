@@ -11,6 +11,10 @@ The folders are whole models (config, weights, tokenizer) and serve as bases in 
 
 import json
 import pathlib
+import sys
+
+# To the end: statistics.py beside this file would hide Python's own.
+sys.path.append(sys.path.pop(0))
 
 import torch
 from peft import LoraConfig, get_peft_model

@@ -11,6 +11,9 @@ training changed nothing.
 import pathlib
 import sys
 
+# To the end: statistics.py beside this file would hide Python's own.
+sys.path.append(sys.path.pop(0))
+
 import torch
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM

@@ -14,10 +14,14 @@ import json
 import os
 import pathlib
 import resource
-import statistics
 import subprocess
 import sys
 import time
+
+# To the end: statistics.py beside this file would hide Python's own.
+sys.path.append(sys.path.pop(0))
+
+import statistics
 
 THREADS = int(sys.argv[2]) if len(sys.argv) > 2 else 2
 CPU = sys.argv[3:] == ["cpu"]
