@@ -1,5 +1,5 @@
-//! How quickly the lab answers to a person: the time to the first frame, what it uses while nothing happens, and
-//! the time from a key to the changed frame while both models answer.
+//! How quickly the lab answers to a person: the time to the first frame, what it uses while nothing happens, the time from
+//! Enter to the first words of both answers, and the time from a key to the changed frame while both models answer.
 //!
 //! `cargo bench --bench responsiveness` measures the program as it is released. Run any other way (`cargo test
 //! --bench responsiveness`), or with `--quick`, it takes a few samples only, to show that it works. The times hold
@@ -29,6 +29,21 @@ mod measure {
     use std::time::{Duration, Instant};
 
     const QUESTION: &str = "Why are beta blockers tapered?";
+    /// Each asked once, so that nothing of it was read before.
+    const QUESTIONS: [&str; 12] = [
+        "What does metformin do?",
+        "Who discovered penicillin?",
+        "How is gout treated?",
+        "What causes cholera?",
+        "How do statins work?",
+        "When was smallpox eradicated?",
+        "What does warfarin interact with?",
+        "How is tuberculosis spread?",
+        "What triggers migraine?",
+        "Which cells make antibodies?",
+        "Why do bacteria become resistant?",
+        "How is celiac disease found?",
+    ];
     /// What the foot names once the lab takes a question.
     const TYPING: &str = "Enter ask";
     /// What the foot says when both answers are there.
@@ -39,12 +54,19 @@ mod measure {
     /// Measures and prints everything, beside what is to be reached.
     #[allow(clippy::print_stdout)] // It is what a benchmark is for.
     pub fn all(quick: bool) {
-        let (starts, idle, keys) = if quick { (3, 1, 5) } else { (20, 5, 100) };
+        let (starts, idle, asked, keys) = if quick { (3, 1, 2, 5) } else { (20, 5, QUESTIONS.len(), 100) };
         let data = folder();
         let times: Vec<_> = (0..starts).map(|_| first_frame(data.path())).collect();
         println!("start to first frame, n {starts}:    {}   (wanted: under 100 ms)", Spread::of(times));
         let share = used_while_idle(data.path(), Duration::from_secs(idle));
         println!("CPU while idle, over {idle} s:        {share:.1} % of one core   (wanted: 0 %)");
+        for (how, pause) in [("as soon as it is typed", 0), ("a second later", 1000)] {
+            let times = enter_to_words(folder().path(), &QUESTIONS[..asked], Duration::from_millis(pause));
+            println!(
+                "Enter to both first words, {how}, n {asked}: {}   (wanted: within 150 ms)",
+                Spread::of(times)
+            );
+        }
         // A lab that was killed comes back with its answers: a new folder, so that there are none but new ones.
         let data = folder();
         std::fs::write(data.path().join("settings.toml"), LONG_ANSWERS).expect("written");
@@ -105,6 +127,29 @@ mod measure {
             }
             // Keys come at any moment between two tokens, not in step with them.
             std::thread::sleep(Duration::from_millis(20 + times.len() as u64 * 13 % 41));
+        }
+        times
+    }
+
+    /// From Enter, a pause after the question was typed, to a frame with words of both answers.
+    fn enter_to_words(data: &Path, questions: &[&str], pause: Duration) -> Vec<Duration> {
+        let mut lab = Lab::open(data);
+        // Models are in memory, and nobody has asked anything yet that is asked below.
+        ask(&mut lab);
+        lab.wait("the end of both answers", both_ended);
+        let mut times = Vec::new();
+        for question in questions {
+            lab.keys("i");
+            lab.wait_for(TYPING);
+            // It takes the place of the last one, which is selected.
+            lab.keys(question);
+            lab.wait_for(question);
+            std::thread::sleep(pause);
+            let start = Instant::now();
+            lab.keys("\r");
+            lab.wait("words of both", |rows| !rows.show(TYPING) && (both_grow(rows) || both_ended(rows)));
+            times.push(start.elapsed());
+            lab.wait("the end of both answers", both_ended);
         }
         times
     }

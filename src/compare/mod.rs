@@ -11,6 +11,6 @@ mod trial;
 
 pub use pace::{Course, PerToken, together};
 pub use pair::{Models, Pair};
-pub use run::{Asked, Event, Events, Request, again, answer, fits, pack, run};
+pub use run::{Asked, Event, Events, Request, again, answer, fits, pack, read_ahead, run};
 pub use support::{Citation, Sentence, Span, Support, citations, support};
 pub use trial::{Answer, Finish, Rerun, Role, Side, Trial};

@@ -6,7 +6,7 @@ use super::pair::{Models, Pair};
 use super::support::{Support, support};
 use super::trial::{self, Answer, Finish, Rerun, Role, Side, Trial};
 use crate::fault::{Error, Result};
-use crate::generate::{Contender, Count, Model, Sampling, Step};
+use crate::generate::{Contender, Count, Kind, Model, Sampling, Step};
 use crate::job::{Cancel, Progress};
 use crate::prompt::{self, Message, Packed};
 use crate::retrieve::{Hit, Index, Settings, SoFar};
@@ -112,6 +112,29 @@ pub fn run(
             passages_used: packed.passages,
             messages: packed.messages,
         },
+    })
+}
+
+/// Has both contenders read what they would be asked, so that answers begin sooner if it is: nothing is said, kept on disk or
+/// sent to a server.
+///
+/// # Errors
+/// What would be wrong if it were asked, and [`Error::Cancelled`].
+pub fn read_ahead(request: &Request, index: &Index, models: &Models, cancel: &Cancel) -> Result<()> {
+    let contenders = Side::BOTH.map(|side| request.pair.of(side));
+    if contenders.iter().any(|contender| matches!(contender.kind, Kind::Endpoint { .. })) {
+        return Ok(());
+    }
+    let hits = index.search(&request.question, request.k)?;
+    cancel.check()?;
+    let [a, b] = load(contenders, models, &|_| {}, cancel);
+    let loaded = [a?, b?];
+    let asked = pack(&request.question, &hits, loaded.iter().map(Arc::as_ref), &request.sampling)?;
+    let read = |model: &Model| model.read_ahead(&model.render(&asked.messages)?, &request.sampling, cancel);
+    std::thread::scope(|scope| {
+        let both = loaded.each_ref().map(|model| scope.spawn(|| read(model)));
+        both.into_iter()
+            .try_for_each(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
     })
 }
 

@@ -3,9 +3,10 @@
 //! Keys and values lie as the kernels take matrices, so scores and mixtures are products like any other; the queries of a
 //! group, which share keys, are vectors of one product.
 
-use crate::kernels::{Kernel, Part, TILE, Tiles, Vectors};
+use crate::kernels::{Kernel, Part, TILE, Vectors};
 use crate::network::Shape;
 use crate::row::Cache;
+use crate::scratch;
 use std::ops::Range;
 
 /// Tokens of one row that stand beside each other in a pass.
@@ -20,7 +21,7 @@ pub(crate) struct Stretch<'a> {
 
 /// Tokens whose queries are multiplied at once: a multiple of what the kernels take together would be no better, since
 /// each brings the queries of a whole group.
-pub(crate) const TOGETHER: usize = 16;
+pub(crate) const TOGETHER: usize = 24;
 
 /// Fills a part of what the heads give, `[tokens, heads · head]`, from the queries of the same shape, turned and scaled.
 /// The part's columns are those of one head of keys or several.
@@ -51,33 +52,31 @@ fn attend_one(
     let (width, wide) = (shape.heads * head, head.next_multiple_of(TILE));
     let position = |token: usize| stretch.position + token - stretch.tokens.start;
     let n = tokens.len() * group;
-    // Queries of the group, token by token.
-    let of_head: Vec<f32> = tokens
-        .clone()
-        .flat_map(|t| &queries[t * width + key_head * group * head..][..group * head])
-        .copied()
-        .collect();
     let past = position(tokens.end - 1) + 1;
     let padded = past.next_multiple_of(TILE);
-    let mut scores = vec![0.0; n * padded];
-    let keys = &stretch.cache.keys[key_head * capacity * head..][..padded * head];
-    let x = Vectors { floats: &of_head, quants: None, n, inner: head };
-    kernel.multiply(Tiles::F32(keys), &x, &mut scores);
-    for (i, scores) in scores.chunks_exact_mut(padded).enumerate() {
-        // Nobody looks ahead: what stands there gets no share.
-        let (seen, ahead) = scores.split_at_mut(position(tokens.start + i / group) + 1);
-        kernel.softmax(seen);
-        ahead.fill(0.0);
-    }
-    let values = &stretch.cache.values[key_head * capacity * wide..][..capacity * wide];
-    let mut mixed = vec![0.0; n * wide];
-    let x = Vectors { floats: &scores, quants: None, n, inner: padded };
-    kernel.multiply(Tiles::Apart(values, capacity * TILE), &x, &mut mixed);
-    let start = part.columns().start;
-    for (token, mixed) in tokens.zip(mixed.chunks_exact(group * wide)) {
-        let out = &mut part.row(token)[key_head * group * head - start..][..group * head];
-        for (out, mixed) in out.chunks_exact_mut(head).zip(mixed.chunks_exact(wide)) {
-            out.copy_from_slice(&mixed[..head]);
+    scratch::with(n * (head + padded + wide), |room| {
+        let (of_head, room) = room.split_at_mut(n * head);
+        let (scores, mixed) = room.split_at_mut(n * padded);
+        // Queries of the group, token by token.
+        for (of_head, t) in of_head.chunks_exact_mut(group * head).zip(tokens.clone()) {
+            of_head.copy_from_slice(&queries[t * width + key_head * group * head..][..group * head]);
         }
-    }
+        let keys = stretch.cache.keys(shape, capacity, key_head, padded);
+        kernel.multiply(keys, &Vectors { floats: of_head, quants: None, n, inner: head }, scores);
+        for (i, scores) in scores.chunks_exact_mut(padded).enumerate() {
+            // Nobody looks ahead: what stands there gets no share.
+            let (seen, ahead) = scores.split_at_mut(position(tokens.start + i / group) + 1);
+            kernel.softmax(seen);
+            ahead.fill(0.0);
+        }
+        let values = stretch.cache.values(shape, capacity, key_head);
+        kernel.multiply(values, &Vectors { floats: scores, quants: None, n, inner: padded }, mixed);
+        let start = part.columns().start;
+        for (token, mixed) in tokens.zip(mixed.chunks_exact(group * wide)) {
+            let out = &mut part.row(token)[key_head * group * head - start..][..group * head];
+            for (out, mixed) in out.chunks_exact_mut(head).zip(mixed.chunks_exact(wide)) {
+                out.copy_from_slice(&mixed[..head]);
+            }
+        }
+    });
 }

@@ -21,6 +21,7 @@ mod matrix;
 mod network;
 mod pass;
 mod row;
+mod scratch;
 mod stream;
 #[cfg(test)]
 mod tests;

@@ -215,7 +215,7 @@ impl Matrix {
     }
 
     /// Packs `[rows, inner]` as [`Matrix::pack`] does, or as [`Matrix::exact`] does where no format is given, from some rows at a
-    /// time: `numbers` gives those it is asked for, perhaps twice.
+    /// time: `numbers` puts those it is asked for, perhaps twice, in the place of what it is given.
     ///
     /// # Errors
     /// As `numbers`.
@@ -226,17 +226,19 @@ impl Matrix {
         rows: usize,
         inner: usize,
         format: Option<Format>,
-        mut numbers: impl FnMut(Range<usize>) -> Result<Vec<f32>, E>,
+        mut numbers: impl FnMut(Range<usize>, &mut Vec<f32>) -> Result<(), E>,
     ) -> Result<Self, E> {
         assert!(inner > 0, "rows of nothing");
         let step = (AT_ONCE / inner / TILE).max(1) * TILE;
+        let mut some = Vec::new();
         let ranges = || (0..rows).step_by(step).map(|from| from..(from + step).min(rows));
         let format = match format {
             Some(format) => format,
             None => {
                 let mut fewest = Fewest::default();
                 for range in ranges() {
-                    fewest.see(&numbers(range)?);
+                    numbers(range, &mut some)?;
+                    fewest.see(&some);
                     if fewest.format() == Format::F32 {
                         break;
                     }
@@ -247,9 +249,10 @@ impl Matrix {
         assert!(Self::suits(inner, format), "blocks of {format} do not make rows of {inner}");
         let mut packed = Packed::room(format, rows.div_ceil(TILE), inner);
         for range in ranges() {
-            let (of, numbers) = (range.len(), numbers(range)?);
-            assert!(numbers.len() == of * inner, "{} numbers are no [{of}, {inner}]", numbers.len());
-            packed.put(&numbers, inner);
+            let of = range.len();
+            numbers(range, &mut some)?;
+            assert!(some.len() == of * inner, "{} numbers are no [{of}, {inner}]", some.len());
+            packed.put(&some, inner);
         }
         Ok(Self { rows, inner, packed })
     }
@@ -364,7 +367,7 @@ impl Matrix {
         let (tile, lane) = (row / TILE, row % TILE);
         match self.some(tile..tile + 1) {
             Tiles::F32(t) | Tiles::Apart(t, _) => row_of(t, lane, |x| x, out),
-            Tiles::F16(t) => row_of(t, lane, |x| f16::from_bits(x).to_f32(), out),
+            Tiles::F16(t) | Tiles::HalvesApart(t, _) => row_of(t, lane, |x| f16::from_bits(x).to_f32(), out),
             Tiles::Bf16(t) => row_of(t, lane, |x| bf16::from_bits(x).to_f32(), out),
             Tiles::Q8_0(t) => row_of_blocks(t, lane, out),
             Tiles::Q4_0(t) => row_of_blocks(t, lane, out),
@@ -474,9 +477,11 @@ mod tests {
         all[rows * inner - 1] = 0.1;
         for format in Format::MADE.map(Some).into_iter().chain([None]) {
             let mut pieces = Vec::new();
-            let gathered = Matrix::gathered(rows, inner, format, |range| {
+            let gathered = Matrix::gathered(rows, inner, format, |range, some| {
                 pieces.push(range.clone());
-                Ok::<_, ()>(all[range.start * inner..range.end * inner].to_vec())
+                some.clear();
+                some.extend_from_slice(&all[range.start * inner..range.end * inner]);
+                Ok::<_, ()>(())
             })
             .expect("no piece fails");
             let whole = match format {
@@ -488,7 +493,7 @@ mod tests {
             assert!(gathered.packed_bytes() == whole.packed_bytes(), "{format:?}");
             assert_eq!(gathered.bytes(), gathered.packed_bytes().len());
         }
-        assert!(Matrix::gathered(8, 32, None, |_| Err(())).is_err());
+        assert!(Matrix::gathered(8, 32, None, |_, _| Err(())).is_err());
     }
 
     #[test]

@@ -160,6 +160,11 @@ impl Network {
         self.layers.len()
     }
 
+    /// Whether its layers' weights are rounded to a few bits each.
+    pub(crate) fn is_rounded(&self) -> bool {
+        self.layers.iter().flat_map(Layer::matrices).any(|matrix| matrix.format().block().is_some())
+    }
+
     /// The formats of its matrices, that of most bytes first.
     pub fn formats(&self) -> String {
         let mut all: Vec<(crate::Format, usize)> = Vec::new();

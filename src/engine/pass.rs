@@ -5,8 +5,10 @@ use crate::attention::{Stretch, TOGETHER, attend};
 use crate::kernels::{BLOCK, Kernel, Part, Pool, Quants, TILE, Vectors};
 use crate::matrix::Matrix;
 use crate::network::{Layer, Linear, Network};
-use crate::row::Row;
+use crate::row::{Keeping, Row};
+use crate::scratch;
 use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
 
 /// What a pass reads of one row.
 #[derive(Debug)]
@@ -87,18 +89,18 @@ impl<'a> Product<'a> {
     }
 
     /// The outputs `columns`, whole tiles but for the last, of all vectors: `[n, columns]`.
-    fn some(&self, kernel: Kernel, x: &Input, columns: Range<usize>, out: &mut Vec<f32>) {
+    fn some(&self, kernel: Kernel, x: &Input, columns: Range<usize>, out: &mut [f32]) {
         let tiles = columns.start / TILE..columns.end.div_ceil(TILE);
         let wide = tiles.len() * TILE;
-        out.resize(x.n * wide, 0.0);
         self.linear.weight.multiply(kernel, tiles.clone(), &x.some(0..x.n), out);
         for low in &self.low {
             let rank = low.delta.rank();
-            let mut more = vec![0.0; low.tokens.len() * wide];
             let u = Vectors { floats: &low.numbers, quants: None, n: low.tokens.len(), inner: rank };
-            low.delta.b.multiply(kernel, tiles.clone(), &u, &mut more);
-            let out = &mut out[low.tokens.start * wide..low.tokens.end * wide];
-            out.iter_mut().zip(&more).for_each(|(out, more)| *out += more);
+            scratch::with(u.n * wide, |more| {
+                low.delta.b.multiply(kernel, tiles.clone(), &u, more);
+                let out = &mut out[low.tokens.start * wide..low.tokens.end * wide];
+                out.iter_mut().zip(more).for_each(|(out, more)| *out += *more);
+            });
         }
         if let Some(bias) = &self.linear.bias {
             for out in out.chunks_exact_mut(wide) {
@@ -106,6 +108,11 @@ impl<'a> Product<'a> {
             }
         }
     }
+}
+
+/// Numbers of outputs in whole tiles, `n` times.
+fn in_tiles(columns: &Range<usize>, n: usize) -> usize {
+    columns.len().next_multiple_of(TILE) * n
 }
 
 /// Everything that the steps of a pass need.
@@ -169,14 +176,14 @@ impl Pass<'_> {
             network.embedding.row(*token as usize, x);
         }
         let turns = self.turns();
-        let mut input = Input::default();
+        let (mut input, mut fed) = (Input::default(), Input::default());
         let (last, others) = network.layers.split_last().expect("`Network::new` wants some");
         for (at, layer) in others.iter().enumerate() {
             if !go_on() {
                 return None;
             }
             self.attention(at, layer, readings, &turns, &mut x, &mut input);
-            self.feed_forward(at, layer, readings, &mut x, &mut input);
+            self.feed_forward(at, layer, readings, &mut x, (&mut input, &mut fed));
         }
         if !go_on() {
             return None;
@@ -196,7 +203,7 @@ impl Pass<'_> {
             return Some(Vec::new());
         }
         pass.attention(at, last, readings, &turns, &mut x, &mut input);
-        pass.feed_forward(at, last, readings, &mut x, &mut input);
+        pass.feed_forward(at, last, readings, &mut x, (&mut input, &mut fed));
         Some(pass.logits(&x, &mut input))
     }
 
@@ -256,14 +263,15 @@ impl Pass<'_> {
             let rank = delta.rank();
             let mut numbers = vec![0.0; run.tokens.len() * rank];
             let first = run.tokens.start;
-            self.pool.parts(&mut numbers, rank, (6, rank), &|part| {
+            self.pool.parts(&mut numbers, rank, (TOGETHER, rank), &|part| {
                 let rows = part.rows();
-                let mut u = vec![0.0; rows.len() * rank];
                 let x = input.some(first + rows.start..first + rows.end);
-                delta.a.multiply(self.kernel, 0..delta.a.tiles(), &x, &mut u);
-                for (row, u) in rows.zip(u.chunks_exact(rank)) {
-                    part.row(row).copy_from_slice(u);
-                }
+                scratch::with(rows.len() * rank, |u| {
+                    delta.a.multiply(self.kernel, 0..delta.a.tiles(), &x, u);
+                    for (row, u) in rows.zip(u.chunks_exact(rank)) {
+                        part.row(row).copy_from_slice(u);
+                    }
+                });
             });
             product.low.push(Low { delta, tokens: run.tokens.clone(), numbers });
         }
@@ -291,31 +299,32 @@ impl Pass<'_> {
         let (wide, _) = shape.widths();
         self.norm(x, &layer.input_norm, input.sized(n, shape.hidden));
         input.ready(kernel, &[&layer.queries.weight, &layer.keys.weight, &layer.values.weight]);
-        let mut all = Vec::new();
-        {
-            let q = self.product(&layer.queries, input, readings, at, |d| &d.queries);
-            let k = self.product(&layer.keys, input, readings, at, |d| &d.keys);
-            let v = self.product(&layer.values, input, readings, at, |d| &d.values);
-            self.beside(&mut all, input, &[&q, &k, &v]);
-        }
-        let q_norm = layer.head_norms.as_ref().map(|(queries, _)| queries);
-        let queries = self.turned(&all, 0..wide, turns, q_norm, shape.scale);
-        self.keep(at, layer, readings, turns, &all);
-        let stretches: Vec<Stretch> = self
-            .runs
-            .iter()
-            .zip(readings.iter())
-            .map(|(run, reading)| Stretch {
-                cache: &reading.row.caches[at],
-                capacity: reading.row.capacity(),
-                tokens: run.tokens.clone(),
-                position: run.position,
-            })
-            .collect();
+        let width = layer.queries.weight.rows() + layer.keys.weight.rows() + layer.values.weight.rows();
         let group = shape.heads / shape.key_heads * shape.head;
         let tall = if n > self.runs.len() { TOGETHER } else { 1 };
-        self.pool.parts(input.sized(n, wide), wide, (tall, group), &|part| {
-            attend(kernel, shape, &stretches, &queries, part);
+        scratch::with(n * width, |all| {
+            {
+                let q = self.product(&layer.queries, input, readings, at, |d| &d.queries);
+                let k = self.product(&layer.keys, input, readings, at, |d| &d.keys);
+                let v = self.product(&layer.values, input, readings, at, |d| &d.values);
+                self.beside(all, width, input, &[&q, &k, &v]);
+            }
+            let q_norm = layer.head_norms.as_ref().map(|(queries, _)| queries);
+            self.keep(at, layer, readings, turns, all);
+            scratch::with(n * wide, |queries| {
+                self.turned(all, 0..wide, turns, (q_norm, shape.scale), queries);
+                let stretches: Vec<Stretch> = (self.runs.iter().zip(readings.iter()))
+                    .map(|(run, reading)| Stretch {
+                        cache: &reading.row.caches[at],
+                        capacity: reading.row.capacity(),
+                        tokens: run.tokens.clone(),
+                        position: run.position,
+                    })
+                    .collect();
+                self.pool.parts(input.sized(n, wide), wide, (tall, group), &|part| {
+                    attend(kernel, shape, &stretches, queries, part);
+                });
+            });
         });
         input.ready(kernel, &[&layer.output.weight]);
         let output = self.product(&layer.output, input, readings, at, |d| &d.output);
@@ -337,13 +346,15 @@ impl Pass<'_> {
         }
         self.norm(x, &layer.input_norm, input.sized(self.n, self.network.shape.hidden));
         input.ready(self.kernel, &[&layer.keys.weight, &layer.values.weight]);
-        let mut all = Vec::new();
-        {
-            let k = self.product(&layer.keys, input, readings, at, |d| &d.keys);
-            let v = self.product(&layer.values, input, readings, at, |d| &d.values);
-            self.beside(&mut all, input, &[&k, &v]);
-        }
-        self.keep(at, layer, readings, turns, &all);
+        let width = layer.keys.weight.rows() + layer.values.weight.rows();
+        scratch::with(self.n * width, |all| {
+            {
+                let k = self.product(&layer.keys, input, readings, at, |d| &d.keys);
+                let v = self.product(&layer.values, input, readings, at, |d| &d.values);
+                self.beside(all, width, input, &[&k, &v]);
+            }
+            self.keep(at, layer, readings, turns, all);
+        });
     }
 
     /// Puts keys, turned, and values into the rows' caches; they are the last columns of `all`.
@@ -353,14 +364,31 @@ impl Pass<'_> {
         let width = all.len() / self.n;
         let of_keys = width - 2 * keys..width - keys;
         let norm = layer.head_norms.as_ref().map(|(_, keys)| keys);
-        let turned = self.turned(all, of_keys, turns, norm, 1.0);
-        let mut rows = turned.chunks_exact(keys).zip(all.chunks_exact(width));
-        for (run, reading) in self.runs.iter().zip(readings.iter_mut()) {
-            let capacity = reading.row.capacity();
-            for (n, (turned, all)) in rows.by_ref().take(run.tokens.len()).enumerate() {
-                reading.row.caches[at].put(shape, capacity, run.position + n, turned, &all[width - keys..]);
+        scratch::with(self.n * keys, |turned| {
+            self.turned(all, of_keys, turns, (norm, 1.0), turned);
+            let mut heads: Vec<(&Run, Mutex<Keeping>)> = Vec::new();
+            for (run, reading) in self.runs.iter().zip(readings.iter_mut()) {
+                let capacity = reading.row.capacity();
+                let of_row = reading.row.caches[at].heads(shape, capacity);
+                heads.extend(of_row.map(|head| (run, Mutex::new(head))));
             }
-        }
+            let keep = |n: usize| {
+                let (run, head) = &heads[n];
+                // Nobody else takes it: it is here so that threads may share the list.
+                let mut head = head.lock().unwrap_or_else(PoisonError::into_inner);
+                let from = n % shape.key_heads * shape.head;
+                for (n, token) in run.tokens.clone().enumerate() {
+                    let key = &turned[token * keys + from..][..shape.head];
+                    let value = &all[(token + 1) * width - keys + from..][..shape.head];
+                    head.put(run.position + n, key, value);
+                }
+            };
+            // A single token's are put in their places sooner than a thread is told of them.
+            match self.n < TOGETHER {
+                true => (0..heads.len()).for_each(keep),
+                false => self.pool.each(heads.len(), &keep),
+            }
+        });
     }
 
     /// Some columns of all tokens' rows, which are heads: normed where they are, turned by their positions, and scaled.
@@ -369,28 +397,27 @@ impl Pass<'_> {
         all: &[f32],
         columns: Range<usize>,
         turns: &[(f32, f32)],
-        norm: Option<&Vec<f32>>,
-        scale: f32,
-    ) -> Vec<f32> {
+        (norm, scale): (Option<&Vec<f32>>, f32),
+        out: &mut [f32],
+    ) {
         let (wide, width, half) = (columns.len(), all.len() / self.n, self.network.shape.head / 2);
-        let mut out = vec![0.0; self.n * wide];
-        self.pool.parts(&mut out, wide, (TOGETHER, wide), &|part| {
+        self.pool.parts(out, wide, (TOGETHER, wide), &|part| {
             for token in part.rows() {
                 let heads = part.row(token);
                 heads.copy_from_slice(&all[token * width..][columns.clone()]);
                 self.turn(heads, &turns[token * half..][..half], norm, scale);
             }
         });
-        out
     }
 
     fn turn(&self, heads: &mut [f32], turns: &[(f32, f32)], norm: Option<&Vec<f32>>, scale: f32) {
         let half = turns.len();
-        let mut normed = vec![0.0; 2 * half];
         for head in heads.chunks_exact_mut(2 * half) {
             if let Some(weight) = norm {
-                self.kernel.norm(head, weight, self.network.shape.epsilon, &mut normed);
-                head.copy_from_slice(&normed);
+                scratch::with(2 * half, |normed| {
+                    self.kernel.norm(head, weight, self.network.shape.epsilon, normed);
+                    head.copy_from_slice(normed);
+                });
             }
             for (i, (cosine, sine)) in turns.iter().enumerate() {
                 let (a, b) = if self.network.shape.beside { (2 * i, 2 * i + 1) } else { (i, half + i) };
@@ -401,33 +428,41 @@ impl Pass<'_> {
         }
     }
 
-    fn feed_forward(&self, at: usize, layer: &Layer, readings: &[Reading], x: &mut [f32], input: &mut Input) {
+    fn feed_forward(
+        &self,
+        at: usize,
+        layer: &Layer,
+        readings: &[Reading],
+        x: &mut [f32],
+        (input, fed): (&mut Input, &mut Input),
+    ) {
         let (shape, n, kernel) = (&self.network.shape, self.n, self.kernel);
         self.norm(x, &layer.feed_norm, input.sized(n, shape.hidden));
         input.ready(kernel, &[&layer.gate.weight, &layer.up.weight]);
         let inner = shape.feed_forward;
-        let mut fed = Input::default();
         {
             let gate = self.product(&layer.gate, input, readings, at, |d| &d.gate);
             let up = self.product(&layer.up, input, readings, at, |d| &d.up);
             let input = &*input;
             self.pool.columns(fed.sized(n, inner), inner, self.grain(inner, shape.hidden), &|part| {
                 let columns = part.columns();
-                let (mut a, mut b) = (Vec::new(), Vec::new());
-                gate.some(kernel, input, columns.clone(), &mut a);
-                up.some(kernel, input, columns, &mut b);
-                kernel.gated(&mut a, &b);
-                each_row(part, n, &a, |out, a| out.copy_from_slice(a));
+                let all = in_tiles(&columns, n);
+                scratch::with(2 * all, |both| {
+                    let (a, b) = both.split_at_mut(all);
+                    gate.some(kernel, input, columns.clone(), a);
+                    up.some(kernel, input, columns, b);
+                    kernel.gated(a, b);
+                    each_row(part, n, a, |out, a| out.copy_from_slice(a));
+                });
             });
         }
         fed.ready(kernel, &[&layer.down.weight]);
-        let down = self.product(&layer.down, &fed, readings, at, |d| &d.down);
-        self.add(x, shape.hidden, &fed, &down);
+        let down = self.product(&layer.down, fed, readings, at, |d| &d.down);
+        self.add(x, shape.hidden, fed, &down);
     }
 
-    /// Products of the same vectors side by side, `[n, widths together]`, shared out at once.
-    fn beside(&self, out: &mut Vec<f32>, input: &Input, products: &[&Product]) {
-        let width = products.iter().map(|p| p.linear.weight.rows()).sum();
+    /// Products of the same vectors side by side, `[n, width]`, their widths together, shared out at once.
+    fn beside(&self, out: &mut [f32], width: usize, input: &Input, products: &[&Product]) {
         let grain = self.grain(width, input.inner);
         // Pieces end where a product does, since its tiles start at its own first column.
         let (mut pieces, mut ranges, mut from) = (Vec::new(), Vec::new(), 0);
@@ -440,22 +475,22 @@ impl Pass<'_> {
             }
             from += own;
         }
-        out.clear();
-        out.resize(self.n * width, 0.0);
         self.pool.ranges(out, width, &ranges, &|piece, part| {
             let (product, columns) = &pieces[piece];
-            let mut a = Vec::new();
-            product.some(self.kernel, input, columns.clone(), &mut a);
-            each_row(part, self.n, &a, |out, a| out.copy_from_slice(a));
+            scratch::with(in_tiles(columns, self.n), |a| {
+                product.some(self.kernel, input, columns.clone(), a);
+                each_row(part, self.n, a, |out, a| out.copy_from_slice(a));
+            });
         });
     }
 
     /// `out += product`, `[n, width]`.
     fn add(&self, out: &mut [f32], width: usize, input: &Input, product: &Product) {
         self.pool.columns(out, width, self.grain(width, input.inner), &|part| {
-            let mut a = Vec::new();
-            product.some(self.kernel, input, part.columns(), &mut a);
-            each_row(part, self.n, &a, |out, a| out.iter_mut().zip(a).for_each(|(out, a)| *out += a));
+            scratch::with(in_tiles(&part.columns(), self.n), |a| {
+                product.some(self.kernel, input, part.columns(), a);
+                each_row(part, self.n, a, |out, a| out.iter_mut().zip(a).for_each(|(out, a)| *out += a));
+            });
         });
     }
 
@@ -471,9 +506,10 @@ impl Pass<'_> {
         self.pool.columns(&mut logits, width, self.grain(width, hidden), &|part| {
             let columns = part.columns();
             let tiles = columns.start / TILE..columns.end.div_ceil(TILE);
-            let mut a = vec![0.0; n * tiles.len() * TILE];
-            network.head.multiply(self.kernel, tiles, &input.some(0..n), &mut a);
-            each_row(part, n, &a, |out, a| out.copy_from_slice(a));
+            scratch::with(in_tiles(&columns, n), |a| {
+                network.head.multiply(self.kernel, tiles, &input.some(0..n), a);
+                each_row(part, n, a, |out, a| out.copy_from_slice(a));
+            });
         });
         logits.chunks_exact(width).map(<[f32]>::to_vec).collect()
     }

@@ -19,7 +19,7 @@ impl Drawn {
         (self.0 >> 40) as f32 / (1u64 << 24) as f32 * 2.0 - 1.0
     }
 
-    fn some(&mut self, n: usize, by: f32) -> Vec<f32> {
+    pub(crate) fn some(&mut self, n: usize, by: f32) -> Vec<f32> {
         (0..n).map(|_| self.next() * by).collect()
     }
 
@@ -245,14 +245,20 @@ fn logits_are_those_of_the_papers_for_every_format_and_make() {
                 } else {
                     11
                 });
-                let slack = if format.block().is_some() { 1e-3 } else { 2e-5 };
+                // Of rounded weights, keys and values are in half precision too.
+                let slack = if format.block().is_some() { 2e-3 } else { 2e-5 };
                 let network = network(&shape(head, beside, format), format, more, 7);
                 for adapter in [None, Some(adapter(&network, 5, 3))] {
                     let expected = reference(&network, adapter.as_deref(), &tokens);
                     let got = read(&network, kernel, &pool, &mut Row::new(&network, adapter, 40), &tokens);
                     let off =
                         got.iter().zip(&expected).fold(0f64, |a, (x, y)| a.max((f64::from(*x) - y).abs()));
-                    assert!(off < slack, "{format} with heads of {head}, {}: off by {off}", kernel.name());
+                    let top = expected.iter().fold(1f64, |a, y| a.max(y.abs()));
+                    assert!(
+                        off < slack * top,
+                        "{format} with heads of {head}, {}: off by {off} of {top}",
+                        kernel.name()
+                    );
                 }
             }
         }

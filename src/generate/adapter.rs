@@ -184,20 +184,16 @@ impl Adapter {
 
     /// The halves that are added to each module's product, read and checked against a base of this shape; `None` where it
     /// does more than add to linear layers: where it replaces weights, or changes embeddings or head.
-    pub(super) fn halves(&self, base: &Shape) -> Result<Option<Vec<Halves>>> {
-        let mut listing = Listing::open(&self.folder, &[FILE.to_owned()])?;
-        let plan = self.plan(base, &listing)?;
-        let mut halves = Vec::new();
-        for Step { module, replaced, lora } in plan {
+    pub(super) fn halves(&self, base: &Shape) -> Result<Option<HalvesOf>> {
+        let listing = Listing::open(&self.folder, &[FILE.to_owned()])?;
+        let mut plan = Vec::new();
+        for Step { module, replaced, lora } in self.plan(base, &listing)? {
             match lora {
-                Some(lora) if replaced.is_none() && layer_of(&module).is_some() => {
-                    let (a, b) = (listing.read(&lora.a)?, listing.read(&lora.b)?);
-                    halves.push(Halves { module, a, b, rank: lora.rank, scale: lora.scale });
-                }
+                Some(lora) if replaced.is_none() && layer_of(&module).is_some() => plan.push((module, lora)),
                 _ => return Ok(None),
             }
         }
-        Ok(Some(halves))
+        Ok(Some(HalvesOf { listing, plan: plan.into_iter() }))
     }
 
     /// The fault of an adapter that the engine has no place for.
@@ -393,6 +389,23 @@ pub(super) struct Halves {
     pub(super) rank: usize,
     /// s.
     pub(super) scale: f64,
+}
+
+/// The halves of all modules, each read when its turn comes.
+pub(super) struct HalvesOf {
+    listing: Listing,
+    plan: std::vec::IntoIter<(String, Lora)>,
+}
+
+impl Iterator for HalvesOf {
+    type Item = Result<Halves>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (module, lora) = self.plan.next()?;
+        let mut read = |name: &str| self.listing.read(name);
+        let halves = read(&lora.a).and_then(|a| Ok((a, read(&lora.b)?)));
+        Some(halves.map(|(a, b)| Halves { module, a, b, rank: lora.rank, scale: lora.scale }))
+    }
 }
 
 /// What is done to one module.

@@ -145,6 +145,18 @@ impl Model {
         }
     }
 
+    /// Has a model that this machine computes read `prompt`, a rendered one, but for its last token, so that its answer begins
+    /// sooner when it is asked; every other does nothing.
+    ///
+    /// # Errors
+    /// As [`Self::generate`], and [`crate::fault::Error::Cancelled`].
+    pub fn read_ahead(&self, prompt: &str, sampling: &Sampling, cancel: &Cancel) -> Result<()> {
+        match &self.0 {
+            Voice::Network(network) => network.read_ahead(prompt, sampling, cancel),
+            Voice::Recorded(_) | Voice::Remote(_) => Ok(()),
+        }
+    }
+
     /// Answers `prompt`, a rendered one; tells each step to `on` as it happens. A cancelled answer is one with
     /// the text so far; `cancel` is looked at before every token, and about every tenth of a second
     /// while the prompt is read.

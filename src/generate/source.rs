@@ -42,14 +42,18 @@ impl Source {
 
     /// `len` bytes from `at`.
     pub(super) fn piece(&mut self, at: u64, len: u64) -> Result<Vec<u8>> {
+        let mut piece = Vec::new();
+        self.put(at, len, &mut piece)?;
+        Ok(piece)
+    }
+
+    /// `len` bytes from `at`, in the place of what `to` has.
+    pub(super) fn put(&mut self, at: u64, len: u64, to: &mut Vec<u8>) -> Result<()> {
         if at.checked_add(len).is_none_or(|end| end > self.len) {
             return Err(self.cut_short(&format!("{len} bytes from offset {at}")));
         }
-        let mut piece = vec![0; usize::try_from(len).map_err(|e| self.unreadable(&e))?];
-        self.seek(SeekFrom::Start(at))
-            .and_then(|_| self.read_exact(&mut piece))
-            .map_err(|e| self.unreadable(&e))?;
-        Ok(piece)
+        to.resize(usize::try_from(len).map_err(|e| self.unreadable(&e))?, 0);
+        self.seek(SeekFrom::Start(at)).and_then(|_| self.read_exact(to)).map_err(|e| self.unreadable(&e))
     }
 
     /// The fault of a file that ends before what it promises.

@@ -57,6 +57,8 @@ impl Weights {
 pub(super) struct Listing {
     sources: Vec<Source>,
     entries: BTreeMap<String, Entry>,
+    /// Room for what is read: a model's hundreds of pieces in the place of each other.
+    bytes: Vec<u8>,
 }
 
 struct Entry {
@@ -104,7 +106,7 @@ pub(super) fn files_of(folder: &Folder) -> Result<Vec<String>> {
 impl Listing {
     /// Reads the headers of `files`.
     pub(super) fn open(folder: &Folder, files: &[String]) -> Result<Self> {
-        let mut listing = Self { sources: Vec::new(), entries: BTreeMap::new() };
+        let mut listing = Self { sources: Vec::new(), entries: BTreeMap::new(), bytes: Vec::new() };
         for file in files {
             let mut source = Source::open(folder, file)?;
             let (header, start) = header(&mut source)?;
@@ -185,8 +187,8 @@ impl Listing {
             })
     }
 
-    /// Reads some rows of a matrix, widened to f32: as much of the file and no more.
-    pub(super) fn rows(&mut self, name: &str, rows: Range<usize>) -> Result<Vec<f32>> {
+    /// Reads some rows of a matrix, widened to f32, in the place of what `to` has: as much of the file and no more.
+    pub(super) fn rows(&mut self, name: &str, rows: Range<usize>, to: &mut Vec<f32>) -> Result<()> {
         let Some((entry, [_, inner])) =
             self.entries.get(name).and_then(|e| Some((e, <[usize; 2]>::try_from(&e.info.shape[..]).ok()?)))
         else {
@@ -195,15 +197,18 @@ impl Listing {
         let source = &mut self.sources[entry.source];
         let dtype = number_type(name, entry, source)?;
         let (from, of_row) = (entry.at, (inner * dtype.size_in_bytes()) as u64);
-        let bytes = source.piece(from + rows.start as u64 * of_row, rows.len() as u64 * of_row)?;
-        let halves = |wide: fn(u16) -> f32| {
-            bytes.as_chunks::<2>().0.iter().map(|x| wide(u16::from_le_bytes(*x))).collect()
+        let bytes = &mut self.bytes;
+        source.put(from + rows.start as u64 * of_row, rows.len() as u64 * of_row, bytes)?;
+        to.clear();
+        let mut halves = |wide: fn(u16) -> f32| {
+            to.extend(bytes.as_chunks::<2>().0.iter().map(|x| wide(u16::from_le_bytes(*x))));
         };
-        Ok(match dtype {
+        match dtype {
             DType::F16 => halves(|x| f16::from_bits(x).to_f32()),
             DType::BF16 => halves(|x| bf16::from_bits(x).to_f32()),
-            _ => bytes.as_chunks::<4>().0.iter().map(|x| f32::from_le_bytes(*x)).collect(),
-        })
+            _ => to.extend(bytes.as_chunks::<4>().0.iter().map(|x| f32::from_le_bytes(*x))),
+        }
+        Ok(())
     }
 
     /// Reads `names`, looking at `cancel` between two tensors.

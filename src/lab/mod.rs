@@ -182,20 +182,17 @@ impl Lab {
         events: compare::Events<'_>,
         cancel: &Cancel,
     ) -> Result<Trial> {
-        let question = question(&asking.question)?;
-        let request = Request {
-            question: question.to_owned(),
-            corpus: asking.corpus.manifest.id.clone(),
-            corpus_digest: asking.corpus.digest()?,
-            retrieval: index.settings(),
-            k: asking.k,
-            pair: asking.pair.clone(),
-            sampling: asking.sampling.clone(),
-            apart: asking.apart,
-        };
-        let trial = compare::run(&request, index, &self.models, events, cancel)?;
+        let trial = compare::run(&request(asking, index)?, index, &self.models, events, cancel)?;
         self.trials.save(&trial)?;
         Ok(trial)
+    }
+
+    /// Has the models read what they would be asked, before it is; see [`compare::read_ahead`].
+    ///
+    /// # Errors
+    /// As [`compare::read_ahead`].
+    pub fn read_ahead(&self, asking: &Asking, index: &Index, cancel: &Cancel) -> Result<()> {
+        compare::read_ahead(&request(asking, index)?, index, &self.models, cancel)
     }
 
     /// What should be known before the two of a pair are compared, as [`generate::remarks_on_pair`] has it. Reads no
@@ -223,6 +220,20 @@ impl Lab {
         self.trials.save(&trial)?;
         Ok(trial)
     }
+}
+
+/// What is asked of whom, from which corpus.
+fn request(asking: &Asking, index: &Index) -> Result<Request> {
+    Ok(Request {
+        question: question(&asking.question)?.to_owned(),
+        corpus: asking.corpus.manifest.id.clone(),
+        corpus_digest: asking.corpus.digest()?,
+        retrieval: index.settings(),
+        k: asking.k,
+        pair: asking.pair.clone(),
+        sampling: asking.sampling.clone(),
+        apart: asking.apart,
+    })
 }
 
 /// A question as it is asked: without the space around it.

@@ -1,7 +1,7 @@
 //! Carries out what the lab wants done. Models, indices and the disk are worked on threads of their own, so that no
 //! key waits for them.
 
-use super::app::{App, Counts, Effect, Made, Message, Start, Studying, Training, at_home, quoted};
+use super::app::{App, Ask, Counts, Effect, Made, Message, Start, Studying, Training, at_home, quoted};
 use super::keeper::{Keeper, Shelf, Word};
 use super::pump::{self, Program, Weight};
 use super::screen::Screen;
@@ -28,6 +28,9 @@ const TICK: Duration = Duration::from_millis(250);
 /// How long the end of the lab waits for a training to keep its state, or for the answer at hand to be given up. A
 /// training is asked between two batches; a model that takes longer for one goes on from the state it kept last.
 const PARTING: Duration = Duration::from_secs(3);
+
+/// How long nothing is typed before the models read what is.
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// Opens the lab in the terminal and runs it to its end.
 ///
@@ -182,6 +185,7 @@ struct Runtime {
     index: Arc<Mutex<Option<Arc<Index>>>>,
     indexing: Option<Task>,
     warming: Option<Task>,
+    ahead: Option<Task>,
     trial: Option<Task>,
     training: Option<Task>,
     generating: Option<Task>,
@@ -197,6 +201,7 @@ impl Runtime {
             index,
             indexing: None,
             warming: None,
+            ahead: None,
             trial: None,
             training: None,
             generating: None,
@@ -213,15 +218,9 @@ impl Runtime {
                     let remarks = lab.remarks(&pair);
                     Message::Remarked([pair.baseline.name, pair.tuned.name], remarks)
                 }),
+                Effect::ReadAhead(ask) => self.read_ahead(ask.map(|ask| self.asking(*ask))),
                 Effect::Ask(ask) => {
-                    let asking = lab::sampling(&self.lab.settings.sampling).map(|sampling| Asking {
-                        question: ask.question,
-                        corpus: ask.corpus,
-                        pair: ask.pair,
-                        k: ask.k,
-                        sampling,
-                        apart: self.lab.settings.engine.pair == Turns::Apart,
-                    });
+                    let asking = self.asking(*ask);
                     self.run_trial(move |lab, index, events, cancel| lab.ask(&asking?, index, events, cancel))
                 }
                 Effect::Again(old, side, sampling) => self.run_trial(move |lab, _, events, cancel| {
@@ -361,6 +360,41 @@ impl Runtime {
         Ok(())
     }
 
+    fn asking(&self, ask: Ask) -> Result<Asking, Error> {
+        Ok(Asking {
+            question: ask.question,
+            corpus: ask.corpus,
+            pair: ask.pair,
+            k: ask.k,
+            sampling: lab::sampling(&self.lab.settings.sampling)?,
+            apart: self.lab.settings.engine.pair == Turns::Apart,
+        })
+    }
+
+    /// Has the models read what is typed, after a pause in which nothing else was. Where the times of each answer are to be its
+    /// own, nothing is read before it is asked. What is wrong is told when it is asked.
+    fn read_ahead(&mut self, asking: Option<Result<Asking, Error>>) -> std::io::Result<()> {
+        self.ahead = None;
+        let index = self.index.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let (Some(Ok(asking)), Some(index)) = (asking, index) else { return Ok(()) };
+        if asking.apart {
+            return Ok(());
+        }
+        let lab = Arc::clone(&self.lab);
+        self.ahead = Some(job::spawn("ahead", move |cancel| {
+            let until = Instant::now() + PAUSE;
+            while Instant::now() < until && !cancel.is_cancelled() {
+                std::thread::sleep(PAUSE / 10);
+            }
+            if !cancel.is_cancelled()
+                && let Err(Error::Fault(fault)) = lab.read_ahead(&asking, &index, &cancel)
+            {
+                tracing::info!("read ahead: {fault}");
+            }
+        })?);
+        Ok(())
+    }
+
     fn tune(&mut self, tunings: Vec<Tuning>) -> std::io::Result<()> {
         let (lab, sender) = (Arc::clone(&self.lab), self.sender.clone());
         let task = job::spawn("training", move |cancel| {
@@ -454,12 +488,20 @@ impl Runtime {
     ) -> std::io::Result<()> {
         // What is being loaded ahead would only stand in the way now.
         self.warming = None;
+        let ahead = self.ahead.take();
         let (lab, sender) = (Arc::clone(&self.lab), self.sender.clone());
         let index = self.index.lock().unwrap_or_else(PoisonError::into_inner).clone();
         self.trial = Some(job::spawn("trial", move |cancel| {
             let events = |event| {
                 let _ = sender.send(Message::Trial(event));
             };
+            // It lets go of what it has read between two layers, and the answers begin there.
+            if let Some(ahead) = ahead {
+                ahead.cancel();
+                while !ahead.is_finished() {
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+            }
             let result = match index {
                 Some(index) => work(&lab, &index, &events, &cancel),
                 None => Err(Fault::new("index", "none yet")

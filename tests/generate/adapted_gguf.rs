@@ -48,12 +48,17 @@ fn same(adapter: &str, base: Copy) {
 }
 
 #[test]
-fn adapters_of_five_families_go_onto_their_files() {
+fn adapters_of_every_family_go_onto_their_files() {
     same("lora", with_letters("grouped"));
     same("lora-mistral", with_letters("mistral"));
     same("lora-qwen2", with_letters("qwen2"));
     same("lora-qwen3", with_letters("qwen3"));
     same("lora-gemma2", with_letters("gemma2").set(CONFIG, "query_pre_attn_scalar", json!(16)));
+    // Windows that a file can name are the same in every layer.
+    let sliding = json!(["sliding_attention", "sliding_attention", "sliding_attention"]);
+    let gemma3 = with_letters("gemma3").set(CONFIG, "query_pre_attn_scalar", json!(16));
+    same("lora-gemma3", gemma3.set(CONFIG, "layer_types", sliding));
+    same("lora-phi3", with_letters("phi3"));
 }
 
 #[test]

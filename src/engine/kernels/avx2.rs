@@ -4,6 +4,7 @@
 use super::avx2_quants::quants;
 use super::{TILE, Tiles, Vectors, lanes};
 use std::arch::x86_64::*;
+use std::ops::Range;
 
 const F32: u8 = 0;
 const F16: u8 = 1;
@@ -19,6 +20,7 @@ pub(super) unsafe fn multiply(tiles: Tiles, count: usize, x: &Vectors, out: &mut
             Tiles::F32(t) => floats::<F32>(t.as_ptr().cast(), (count, x.inner * TILE), x, out),
             Tiles::Apart(t, stride) => floats::<F32>(t.as_ptr().cast(), (count, stride), x, out),
             Tiles::F16(t) => floats::<F16>(t.as_ptr().cast(), (count, x.inner * TILE), x, out),
+            Tiles::HalvesApart(t, stride) => floats::<F16>(t.as_ptr().cast(), (count, stride), x, out),
             Tiles::Bf16(t) => floats::<BF16>(t.as_ptr().cast(), (count, x.inner * TILE), x, out),
             Tiles::Q8_0(t) => quants(t, count, x, out),
             Tiles::Q4_0(t) => quants(t, count, x, out),
@@ -52,87 +54,162 @@ unsafe fn eight<const KIND: u8>(tiles: *const u8, at: usize) -> __m256 {
     }
 }
 
+/// Inner numbers of two tiles that stay in the first cache while all vectors are multiplied with them.
+const DEEP: usize = 256;
+/// Vectors from which on that is worth it.
+const MANY: usize = 7;
+
 /// # Safety
 /// As [`multiply`]; `tiles` points to so many whole tiles of `KIND`, each so many numbers after the one before.
 #[target_feature(enable = "avx2,fma,f16c")]
-unsafe fn floats<const KIND: u8>(tiles: *const u8, of: (usize, usize), x: &Vectors, out: &mut [f32]) {
-    let mut v = 0;
-    while v < x.n {
-        // SAFETY: vectors v to v + n are among those that were checked.
-        unsafe {
-            v += match x.n - v {
-                1 => some_floats::<KIND, 4, 1>(tiles, of, x, v, out),
-                2 => some_floats::<KIND, 4, 2>(tiles, of, x, v, out),
-                3 => some_floats::<KIND, 3, 3>(tiles, of, x, v, out),
-                4 => some_floats::<KIND, 2, 4>(tiles, of, x, v, out),
-                5 => some_floats::<KIND, 2, 5>(tiles, of, x, v, out),
-                _ => some_floats::<KIND, 2, 6>(tiles, of, x, v, out),
-            };
-        }
-    }
-}
-
-/// `V` vectors from `v` on, `R` tiles at a time.
-///
-/// # Safety
-/// As [`floats`], with `v + V ≤ x.n`.
-#[target_feature(enable = "avx2,fma,f16c")]
-#[inline]
-unsafe fn some_floats<const KIND: u8, const R: usize, const V: usize>(
+unsafe fn floats<const KIND: u8>(
     tiles: *const u8,
-    of: (usize, usize),
+    (count, stride): (usize, usize),
     x: &Vectors,
-    v: usize,
-    out: &mut [f32],
-) -> usize {
-    let (mut tile, count) = (0, of.0);
-    // SAFETY: `tile + R ≤ count`, `v + V ≤ n`.
-    unsafe {
-        while tile + R <= count {
-            tiles_of_floats::<KIND, R, V>(tiles, tile, of, x, v, out);
-            tile += R;
-        }
-        while tile < count {
-            tiles_of_floats::<KIND, 1, V>(tiles, tile, of, x, v, out);
-            tile += 1;
-        }
-    }
-    V
-}
-
-/// # Safety
-/// As [`floats`], with `tile + R ≤ count` and `v + V ≤ x.n`.
-#[target_feature(enable = "avx2,fma,f16c")]
-#[inline]
-unsafe fn tiles_of_floats<const KIND: u8, const R: usize, const V: usize>(
-    tiles: *const u8,
-    tile: usize,
-    of: (usize, usize),
-    x: &Vectors,
-    v: usize,
     out: &mut [f32],
 ) {
-    let (count, stride) = of;
-    let inner = x.inner;
-    let mut sums = [[_mm256_setzero_ps(); V]; R];
-    // SAFETY: k < inner, so vector v + i has number k, and tile + r has eight numbers from k · 8 on; each output is
-    // eight numbers within row v + i of `out`, which is `[n, count · 8]`.
+    let (vectors, out) = (x.floats.as_ptr(), out.as_mut_ptr());
+    let all = Panel { tiles, stride, vectors, out, inner: x.inner, across: count * TILE };
+    // SAFETY: tiles and vectors are those that were checked; a panel of `wide` has what it needs of two tiles.
     unsafe {
-        let vectors: [*const f32; V] = std::array::from_fn(|i| x.floats.as_ptr().add((v + i) * inner));
-        for k in 0..inner {
-            let weights: [__m256; R] =
-                std::array::from_fn(|r| eight::<KIND>(tiles, (tile + r) * stride + k * TILE));
-            for i in 0..V {
-                let one = _mm256_broadcast_ss(&*vectors[i].add(k));
-                for r in 0..R {
-                    sums[r][i] = _mm256_fmadd_ps(weights[r], one, sums[r][i]);
+        if x.n < MANY {
+            all.tiles_by_vectors::<KIND>(count, x.n, 0..x.inner);
+            return;
+        }
+        let mut wide = [0.0f32; 2 * DEEP * TILE];
+        for tile in (0..count).step_by(2) {
+            let two = 2.min(count - tile);
+            for from in (0..x.inner.max(1)).step_by(DEEP) {
+                let deep = DEEP.min(x.inner - from);
+                let mut panel = Panel { out: out.add(tile * TILE), vectors: vectors.add(from), ..all };
+                if KIND == F32 {
+                    panel.tiles = tiles.cast::<f32>().add(tile * stride + from * TILE).cast();
+                } else {
+                    for t in 0..two {
+                        for k in 0..deep {
+                            let numbers = eight::<KIND>(tiles, (tile + t) * stride + (from + k) * TILE);
+                            _mm256_storeu_ps(wide.as_mut_ptr().add((t * DEEP + k) * TILE), numbers);
+                        }
+                    }
+                    (panel.tiles, panel.stride) = (wide.as_ptr().cast(), DEEP * TILE);
                 }
+                panel.tiles_by_vectors::<F32>(two, x.n, from..from + deep);
             }
         }
-        for r in 0..R {
-            for i in 0..V {
-                let at = (v + i) * count * TILE + (tile + r) * TILE;
-                _mm256_storeu_ps(out.as_mut_ptr().add(at), sums[r][i]);
+    }
+}
+
+/// Some tiles and vectors from the first of which on products are formed, and where the first output goes.
+#[derive(Clone, Copy)]
+struct Panel {
+    tiles: *const u8,
+    /// Numbers from one tile to the next.
+    stride: usize,
+    vectors: *const f32,
+    /// Numbers from one vector to the next.
+    inner: usize,
+    out: *mut f32,
+    /// Outputs from one vector's to the next one's.
+    across: usize,
+}
+
+impl Panel {
+    /// The products of `count` tiles and `n` vectors, over inner numbers `some`, of which all before were added up already.
+    ///
+    /// # Safety
+    /// AVX2, FMA and F16C; there are so many tiles, vectors and outputs.
+    #[target_feature(enable = "avx2,fma,f16c")]
+    #[inline]
+    unsafe fn tiles_by_vectors<const KIND: u8>(self, count: usize, n: usize, some: Range<usize>) {
+        let mut v = 0;
+        while v < n {
+            // SAFETY: vectors v to v + V are among the n.
+            unsafe {
+                v += match n - v {
+                    1 => self.some::<KIND, 4, 1>(count, v, &some),
+                    2 => self.some::<KIND, 4, 2>(count, v, &some),
+                    3 => self.some::<KIND, 3, 3>(count, v, &some),
+                    // Two fours are faster than a six and a two.
+                    4 | 8 => self.some::<KIND, 2, 4>(count, v, &some),
+                    5 => self.some::<KIND, 2, 5>(count, v, &some),
+                    _ => self.some::<KIND, 2, 6>(count, v, &some),
+                };
+            }
+        }
+    }
+
+    /// `V` vectors from `v` on, `R` tiles at a time.
+    ///
+    /// # Safety
+    /// As [`Panel::tiles_by_vectors`], with `v + V ≤ n`.
+    #[target_feature(enable = "avx2,fma,f16c")]
+    #[inline]
+    unsafe fn some<const KIND: u8, const R: usize, const V: usize>(
+        self,
+        count: usize,
+        v: usize,
+        some: &Range<usize>,
+    ) -> usize {
+        let mut tile = 0;
+        // SAFETY: `tile + R ≤ count`, `v + V ≤ n`.
+        unsafe {
+            while tile + R <= count {
+                self.product::<KIND, R, V>(tile, v, some);
+                tile += R;
+            }
+            while tile < count {
+                self.product::<KIND, 1, V>(tile, v, some);
+                tile += 1;
+            }
+        }
+        V
+    }
+
+    /// # Safety
+    /// As [`Panel::tiles_by_vectors`], with `tile + R ≤ count` and `v + V ≤ n`.
+    #[target_feature(enable = "avx2,fma,f16c")]
+    #[inline]
+    unsafe fn product<const KIND: u8, const R: usize, const V: usize>(
+        self,
+        tile: usize,
+        v: usize,
+        some: &Range<usize>,
+    ) {
+        // SAFETY: k < inner, so vector v + i has number k, and tile + r has eight numbers from k · 8 on; each output is
+        // eight numbers within what vector v + i gives.
+        unsafe {
+            let vectors: [*const f32; V] = std::array::from_fn(|i| self.vectors.add((v + i) * self.inner));
+            let out = |r: usize, i: usize| self.out.add((v + i) * self.across + (tile + r) * TILE);
+            let mut sums = [[_mm256_setzero_ps(); V]; R];
+            if some.start > 0 {
+                sums = std::array::from_fn(|r| std::array::from_fn(|i| _mm256_loadu_ps(out(r, i))));
+            }
+            let mut step = |k: usize| {
+                let weights: [__m256; R] =
+                    std::array::from_fn(|r| eight::<KIND>(self.tiles, (tile + r) * self.stride + k * TILE));
+                for i in 0..V {
+                    let one = _mm256_broadcast_ss(&*vectors[i].add(k));
+                    for r in 0..R {
+                        sums[r][i] = _mm256_fmadd_ps(weights[r], one, sums[r][i]);
+                    }
+                }
+            };
+            let (deep, mut k) = (some.len(), 0);
+            while k + 4 <= deep {
+                step(k);
+                step(k + 1);
+                step(k + 2);
+                step(k + 3);
+                k += 4;
+            }
+            while k < deep {
+                step(k);
+                k += 1;
+            }
+            for r in 0..R {
+                for i in 0..V {
+                    _mm256_storeu_ps(out(r, i), sums[r][i]);
+                }
             }
         }
     }

@@ -34,13 +34,16 @@ pub(super) fn exp(x: f32) -> f32 {
     const ROUND: f32 = 12_582_912.0; // 1.5 · 2²³: what is added to it is rounded to a whole number.
     let within = if x > -87.0 { x } else { -87.0 };
     let within = if within < 88.0 { within } else { 88.0 };
-    let n = within * std::f32::consts::LOG2_E + ROUND - ROUND;
+    let rounded = within * std::f32::consts::LOG2_E + ROUND;
+    let n = rounded - ROUND;
     let r = within - n * 0.693_359_4 + n * 2.121_944_4e-4;
     let mut p = 1.987_569_1e-4;
     for c in [1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 0.166_666_66, 0.5] {
         p = p * r + c;
     }
-    let power = f32::from_bits(((n as i32 + 127) as u32) << 23);
+    // The whole number stands in the lowest bits of what was rounded; a conversion would ask whether it fits.
+    let whole = rounded.to_bits().wrapping_sub(ROUND.to_bits());
+    let power = f32::from_bits(whole.wrapping_add(127) << 23);
     let e = (p * r * r + r + 1.0) * power;
     // What is no number stays none.
     if x.is_nan() {

@@ -46,6 +46,8 @@ pub enum Tiles<'a> {
     Apart(&'a [f32], usize),
     /// Bits of half precision.
     F16(&'a [u16]),
+    /// Bits of half precision, apart as `Apart` is.
+    HalvesApart(&'a [u16], usize),
     /// The upper halves of f32.
     Bf16(&'a [u16]),
     /// Blocks of a tile one after the other.
@@ -73,12 +75,14 @@ impl Tiles<'_> {
             assert!(inner.is_multiple_of(B::BLOCKS * BLOCK), "{inner} are no whole blocks");
             (tiles.len(), inner / (B::BLOCKS * BLOCK))
         }
+        let apart = |len: usize, stride: usize| {
+            assert!(inner * TILE <= stride, "tiles of {inner} every {stride}");
+            (len, stride)
+        };
         let (len, of_one) = match self {
             Self::F32(t) => (t.len(), inner * TILE),
-            Self::Apart(t, stride) => {
-                assert!(inner * TILE <= *stride, "tiles of {inner} every {stride}");
-                (t.len(), *stride)
-            }
+            Self::Apart(t, stride) => apart(t.len(), *stride),
+            Self::HalvesApart(t, stride) => apart(t.len(), *stride),
             Self::F16(t) | Self::Bf16(t) => (t.len(), inner * TILE),
             Self::Q8_0(t) => blocks(t, inner),
             Self::Q4_0(t) => blocks(t, inner),
@@ -105,7 +109,7 @@ impl<'a> Tiles<'a> {
         }
         match self {
             Self::F32(t) | Self::Apart(t, _) => of(t),
-            Self::F16(t) | Self::Bf16(t) => of(t),
+            Self::F16(t) | Self::HalvesApart(t, _) | Self::Bf16(t) => of(t),
             Self::Q8_0(t) => of(t),
             Self::Q4_0(t) => of(t),
             Self::Q4_1(t) => of(t),

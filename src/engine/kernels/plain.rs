@@ -9,6 +9,7 @@ pub(super) fn multiply(tiles: Tiles, count: usize, x: &Vectors, out: &mut [f32])
         Tiles::F32(t) => floats(t, x.inner * TILE, |w| w, count, x, out),
         Tiles::Apart(t, stride) => floats(t, stride, |w| w, count, x, out),
         Tiles::F16(t) => floats(t, x.inner * TILE, |w| f16::from_bits(w).to_f32(), count, x, out),
+        Tiles::HalvesApart(t, stride) => floats(t, stride, |w| f16::from_bits(w).to_f32(), count, x, out),
         Tiles::Bf16(t) => floats(t, x.inner * TILE, |w| bf16::from_bits(w).to_f32(), count, x, out),
         Tiles::Q8_0(t) => blocks(t, count, x, out),
         Tiles::Q4_0(t) => blocks(t, count, x, out),

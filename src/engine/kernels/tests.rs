@@ -244,14 +244,49 @@ fn parts_cover_all_of_a_slice_without_overlap() {
 fn tiles_that_lie_apart_have_the_products_of_those_that_do_not() {
     let (inner, stride, count) = (5, 7 * TILE, 3);
     let apart: Vec<f32> = (0..stride * count).map(|n| (n % 13) as f32 - 6.0).collect();
+    let halves: Vec<u16> = apart.iter().map(|x| half::f16::from_f32(*x).to_bits()).collect();
     let beside: Vec<f32> = apart.chunks_exact(stride).flat_map(|t| &t[..inner * TILE]).copied().collect();
-    let floats: Vec<f32> = (0..2 * inner).map(|n| n as f32 / 3.0).collect();
-    let x = Vectors { floats: &floats, quants: None, n: 2, inner };
-    for kernel in kernels() {
-        let (mut a, mut b) = (vec![0.0; 2 * count * TILE], vec![1.0; 2 * count * TILE]);
-        kernel.multiply(Tiles::Apart(&apart, stride), &x, &mut a);
-        kernel.multiply(Tiles::F32(&beside), &x, &mut b);
-        assert_eq!(a, b);
+    for n in [2, 9] {
+        let floats: Vec<f32> = (0..n * inner).map(|n| n as f32 / 3.0).collect();
+        let x = Vectors { floats: &floats, quants: None, n, inner };
+        for kernel in kernels() {
+            let product = |tiles| {
+                let mut out = vec![1.0; n * count * TILE];
+                kernel.multiply(tiles, &x, &mut out);
+                out
+            };
+            let expected = product(Tiles::F32(&beside));
+            assert_eq!(product(Tiles::Apart(&apart, stride)), expected);
+            assert_eq!(product(Tiles::HalvesApart(&halves, stride)), expected);
+        }
+    }
+}
+
+#[test]
+fn many_vectors_of_many_numbers_have_the_products_that_each_has_alone() {
+    let mut drawn = Drawn::new(11);
+    // More numbers than are multiplied at once, and no whole pieces of them.
+    let inners = if cfg!(miri) { vec![259] } else { vec![8, 255, 256, 257, 700] };
+    for inner in inners {
+        for (rows, n) in [(8, 7), (24, 8), (31, 14), (5, 25)] {
+            let (weights, x) = (drawn.some(rows * inner, 1.0), drawn.some(n * inner, 1.0));
+            for format in [Format::F32, Format::F16, Format::Bf16] {
+                let matrix = Matrix::pack(&weights, rows, inner, format);
+                let width = matrix.tiles() * TILE;
+                let of = |kernel: Kernel, floats: &[f32]| {
+                    let n = floats.len() / inner;
+                    let mut out = vec![f32::NAN; n * width];
+                    let x = Vectors { floats, quants: None, n, inner };
+                    kernel.multiply(matrix.some(0..matrix.tiles()), &x, &mut out);
+                    out
+                };
+                for kernel in kernels() {
+                    let alone = x.chunks_exact(inner).flat_map(|x| of(kernel, x));
+                    let same = alone.zip(of(kernel, &x)).all(|(a, b)| a.to_bits() == b.to_bits());
+                    assert!(same, "{format} [{rows}, {inner}] of {n}, {}", kernel.name());
+                }
+            }
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use super::super::ahead::Ahead;
 use super::super::answer::{Completion, Finish, Growing, Step};
 use super::super::sampling::{Sampler, Sampling};
-use super::{Network, Session};
+use super::{Engine, Network, Session};
 use crate::fault::Result;
 use crate::job::Cancel;
 use std::time::Instant;
@@ -82,6 +82,29 @@ impl Network {
         Ok(answer.completion(ids.len(), asked, finish))
     }
 
+    /// Reads a prompt but for its last token, and keeps what it read for whoever asks next: for the engine's own models alone.
+    ///
+    /// # Errors
+    /// As [`Self::generate`].
+    pub(in super::super) fn read_ahead(
+        &self,
+        prompt: &str,
+        sampling: &Sampling,
+        cancel: &Cancel,
+    ) -> Result<()> {
+        let Engine::Own { .. } = &self.engine else { return Ok(()) };
+        let ids = self.codec.encode_prompt(prompt)?;
+        self.check_prompt(&ids)?;
+        let mut session = self.session(&ids, sampling.max_tokens);
+        let mut at = session.known();
+        for chunk in ids[at..ids.len() - 1].chunks(self.chunk) {
+            cancel.check()?;
+            self.forward(&mut session, chunk, (at, ids.len()), cancel)?;
+            at += chunk.len();
+        }
+        Ok(())
+    }
+
     /// Reads the token at a position of the answer, and what `ahead` guesses to follow it, up to `room` tokens: the logits
     /// behind the token. `None` if the work was cancelled meanwhile.
     fn step(
@@ -107,8 +130,50 @@ impl Network {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::generate::{Mode, Penalty, Registry, Ways};
+    use crate::generate::{Mode, Penalty, Quant, Registry, Ways};
     use crate::job::SILENT;
+
+    #[test]
+    fn a_prompt_that_was_read_ahead_is_not_read_again_and_is_answered_the_same() {
+        let registry = Registry::default();
+        let reader = Registry::discover(None).find("reader").expect("bundled");
+        // Nobody else who is tested meanwhile has these weights, and takes what was read.
+        let ways = Ways { quant: Quant::Q4_0, ..Ways::default() };
+        let load = || Network::load(&reader, &registry, ways, SILENT, &Cancel::new()).expect("loads");
+        let asked = |what: &str| {
+            let content =
+                format!("[1] Kettles\nA kettle boils water for tea.\n\nQuestion: What does {what} boil?");
+            [crate::prompt::Message { role: crate::prompt::Role::User, content }]
+        };
+        let sampling = Sampling { max_tokens: 12, ..Sampling::default() };
+        let answer = |model: &Network, prompt: &str| {
+            let mut known = 0;
+            let mut first = |step| {
+                if let Step::Reading { read, prompt_tokens } = step
+                    && read < prompt_tokens
+                {
+                    known = read;
+                }
+            };
+            let said = model.generate(prompt, &sampling, &Cancel::new(), &mut first).expect("answers");
+            (said.text, said.prompt_tokens, known)
+        };
+        let prompt = load().render(&asked("a kettle")).expect("renders");
+        // Each on weights of its own, which what the other has read is not kept with.
+        let (expected, tokens, _) = answer(&load(), &prompt);
+        let model = load();
+        model.read_ahead(&prompt, &sampling, &Cancel::new()).expect("reads");
+        assert_eq!(answer(&model, &prompt), (expected.clone(), tokens, tokens - 1));
+        let other = model.render(&asked("a very old kettle")).expect("renders");
+        model.read_ahead(&other, &sampling, &Cancel::new()).expect("reads");
+        let stopped = Cancel::new();
+        stopped.cancel();
+        let third = model.render(&asked("nobody")).expect("renders");
+        model.read_ahead(&third, &sampling, &stopped).expect_err("cancelled");
+        let (said, tokens, known) = answer(&model, &prompt);
+        assert_eq!(said, expected);
+        assert!(known > tokens / 2 && known < tokens - 1, "{known} of {tokens} are the same in both");
+    }
 
     #[test]
     fn an_answer_is_the_same_whatever_was_guessed_of_it_and_takes_fewer_passes() {

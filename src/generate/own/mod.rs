@@ -130,8 +130,9 @@ pub(super) fn in_memory(
 /// one is merged.
 pub(super) fn beside(adapter: &Adapter, base: &Base) -> Result<Option<Arc<juxta_engine::Adapter>>> {
     let Some(halves) = adapter.halves(&base.shape)? else { return Ok(None) };
-    let packed = pack::adapter(halves, &base.shape, &base.network, base.quant != Quant::None);
-    packed.map(|adapter| Some(Arc::new(adapter))).map_err(|what| adapter.cannot(&what))
+    let quantised = base.quant != Quant::None;
+    let packed = pack::adapter(adapter, halves, &base.shape, &base.network, quantised)?;
+    Ok(Some(Arc::new(packed)))
 }
 
 /// The threads of all answers: as many as the mathematics of everything else has.

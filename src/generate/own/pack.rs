@@ -1,6 +1,6 @@
 //! From a decoder's parts, which candle holds, to the engine's.
 
-use super::super::adapter::Halves;
+use super::super::adapter::{self, Halves, HalvesOf};
 use super::super::checkpoint::HEAD;
 use super::super::decoder::{Embedding, Linear, Parts, Weight};
 use super::super::gguf::turned;
@@ -212,7 +212,7 @@ fn gathered(
         return Err(Fault::new(listing.place(name), format!("no matrix {name}")).expected("it").into());
     };
     let format = as_made.filter(|format| Matrix::suits(inner, *format));
-    Matrix::gathered(rows, inner, format, |rows| listing.rows(name, rows))
+    Matrix::gathered(rows, inner, format, |rows, to| listing.rows(name, rows, to))
 }
 
 fn read_vector(
@@ -261,35 +261,41 @@ pub(super) fn network(parts: Parts, quant: Quant) -> Result<engine::Network> {
     engine::Network::new(own, embedding, layers, vector(&norm)?, head).map_err(candle_core::Error::Msg)
 }
 
-/// An adapter's halves, by module, as the engine has them: with the rows of its base, of a shape as Hugging Face has it.
+/// An adapter's halves, as the engine has them: with the rows of its base, of a shape as Hugging Face has it.
+///
+/// # Errors
+/// A [`Fault`] if one cannot be read, or is not of that base.
 pub(super) fn adapter(
-    halves: Vec<Halves>,
+    of: &adapter::Adapter,
+    halves: HalvesOf,
     shape: &Shape,
     network: &engine::Network,
     quantised: bool,
-) -> std::result::Result<engine::Adapter, String> {
+) -> crate::fault::Result<engine::Adapter> {
     let mut layers: Vec<Deltas> = (0..network.depth()).map(|_| Deltas::default()).collect();
-    for Halves { module, a, b, rank, scale } in halves {
+    for halves in halves {
+        let Halves { module, a, b, rank, scale } = halves?;
         let known = module.strip_prefix("model.layers.").and_then(|rest| rest.split_once('.'));
         let layer = known.and_then(|(n, part)| Some((layers.get_mut(n.parse::<usize>().ok()?)?, part)));
-        let Some((layer, part)) = layer else { return Err(format!("the module {module}")) };
-        let place = match part {
-            "self_attn.q_proj" => &mut layer.queries,
-            "self_attn.k_proj" => &mut layer.keys,
-            "self_attn.v_proj" => &mut layer.values,
-            "self_attn.o_proj" => &mut layer.output,
-            "mlp.gate_proj" => &mut layer.gate,
-            "mlp.up_proj" => &mut layer.up,
-            "mlp.down_proj" => &mut layer.down,
-            _ => return Err(format!("the module {module}")),
+        let place = layer.and_then(|(layer, part)| match part {
+            "self_attn.q_proj" => Some(&mut layer.queries),
+            "self_attn.k_proj" => Some(&mut layer.keys),
+            "self_attn.v_proj" => Some(&mut layer.values),
+            "self_attn.o_proj" => Some(&mut layer.output),
+            "mlp.gate_proj" => Some(&mut layer.gate),
+            "mlp.up_proj" => Some(&mut layer.up),
+            "mlp.down_proj" => Some(&mut layer.down),
+            _ => None,
+        });
+        let Some(place) = place else { return Err(of.cannot(&format!("the module {module}"))) };
+        let delta = || -> Result<Delta> {
+            let b = match turned::heads(&module, shape).filter(|_| network.shape().beside) {
+                Some(heads) => turned::beside(&b, heads)?,
+                None => b.clone(),
+            };
+            Ok(Delta::new(&vector(&a)?, &vector(&b)?, rank, scale as f32, quantised))
         };
-        let b = match turned::heads(&module, shape).filter(|_| network.shape().beside) {
-            Some(heads) => turned::beside(&b, heads).map_err(|e| e.to_string())?,
-            None => b,
-        };
-        let numbers = |tensor: &Tensor| vector(tensor).map_err(|e| e.to_string());
-        let (a, b) = (numbers(&a)?, numbers(&b)?);
-        *place = Some(Delta::new(&a, &b, rank, scale as f32, quantised));
+        *place = Some(delta().map_err(|e| of.cannot(&e.to_string()))?);
     }
-    engine::Adapter::new(layers, network)
+    engine::Adapter::new(layers, network).map_err(|e| of.cannot(&e))
 }

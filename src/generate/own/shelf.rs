@@ -6,8 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// Rows that are kept: of the pair of the last question, and of the one before.
 const KEPT: usize = 4;
-/// Positions that a row has room for are a multiple of this, so that it does for a prompt that is a little longer.
-const ROOM: usize = 256;
+/// Positions that a row has room for are a multiple of this.
+const ROOM: usize = 64;
+/// Positions beyond what is wanted: a question that somebody is still typing grows, and its row shall do to the end.
+const SPARE: usize = 32;
 
 /// Rows that nobody answers from.
 #[derive(Default)]
@@ -39,7 +41,7 @@ impl Shelf {
                 row.keep(row.shared(tokens).min(tokens.len().saturating_sub(1)));
                 row
             }
-            None => Row::new(network, adapter.cloned(), room.next_multiple_of(ROOM)),
+            None => Row::new(network, adapter.cloned(), (room + SPARE).next_multiple_of(ROOM)),
         }
     }
 

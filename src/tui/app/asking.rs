@@ -1,11 +1,12 @@
 //! Asking: a question becomes a trial, a trial comes to its end, an answer is asked again.
 
 use super::open::Open;
-use super::{App, Ask, Effect, Index, Judging, Panel};
+use super::{App, Ask, Effect, Index, Judging, Panel, Studying, Training};
 use crate::compare::{Side, Trial};
 use crate::fault::Fault;
 use crate::lab::{LONGEST_QUESTION, sampling_again};
 use crate::retrieve::SoFar;
+use crate::tui::keys::Context;
 
 impl App {
     /// Goes to the question line. A question that was asked already is there to be replaced or asked again.
@@ -46,6 +47,29 @@ impl App {
                 Vec::new()
             }
         }
+    }
+
+    /// What is typed by now, for the models to read before it is asked, if it is another question than the last time and
+    /// nothing else keeps the machine busy.
+    pub(super) fn look_ahead(&mut self) -> Option<Effect> {
+        let question = self.question.text().trim().to_owned();
+        let busy = self.running
+            || self.training.as_ref().is_some_and(Training::is_active)
+            || self.study.as_ref().is_some_and(Studying::is_active);
+        let typing = matches!(self.context(), Context::Question) && !busy;
+        let worth = typing
+            && !question.is_empty()
+            && question.len() <= LONGEST_QUESTION
+            && !self.question.was_asked();
+        let ahead = worth.then_some(question).filter(|_| matches!(self.index, Index::Ready(_)));
+        if ahead == self.ahead {
+            return None;
+        }
+        self.ahead.clone_from(&ahead);
+        let ask = |question| {
+            Box::new(Ask { question, corpus: self.corpus.clone(), pair: self.pair.clone(), k: self.k })
+        };
+        Some(Effect::ReadAhead(ahead.map(ask)))
     }
 
     pub(super) fn start(&mut self, ask: Ask) -> Vec<Effect> {

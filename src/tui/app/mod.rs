@@ -112,6 +112,8 @@ pub enum Effect {
     Warm(Box<Pair>),
     /// Look at two models for what else than fine-tuning differs between them.
     Remark(Box<Pair>),
+    /// Have both models read what is being typed, once nothing has been typed for a moment; nothing stops them.
+    ReadAhead(Option<Box<Ask>>),
     /// Ask both models.
     Ask(Box<Ask>),
     /// Ask one model of a trial again.
@@ -288,6 +290,8 @@ pub struct App {
     pub open: Option<Open>,
     /// Whether a trial is running.
     pub running: bool,
+    /// The question that the models read before it is asked.
+    ahead: Option<String>,
     /// A question asked before the index was ready; it is asked when it is.
     pub waiting: Option<Ask>,
     /// Which panel has the focus.
@@ -395,6 +399,7 @@ impl App {
             question,
             open: None,
             running: false,
+            ahead: None,
             waiting: None,
             focus: Panel::Question,
             zoomed: false,

@@ -105,6 +105,7 @@ impl App {
             }
         };
         effects.extend(self.look_at_pairs());
+        effects.extend(self.look_ahead());
         let now = self.entered();
         if now != before {
             effects.push(Effect::Draft(Box::new(now)));
