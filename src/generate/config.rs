@@ -308,10 +308,9 @@ fn rope(
                 None if factor <= 1.0 => 1.0,
                 None => (1.0 + factor.ln() / (original as f64).ln()).sqrt(),
             };
-            // Longer texts would turn all their tokens by other factors, those already read too: one window, one
-            // rotation.
-            *positions = original.min(*positions);
-            Scaling::Each(factors(s, "short_factor", turned / 2)?)
+            let (near, far) =
+                (factors(s, "short_factor", turned / 2)?, factors(s, "long_factor", turned / 2)?);
+            Scaling::Long { near, far, original }
         }
         other => {
             return Err(s.refuse(

@@ -28,6 +28,8 @@ pub(super) struct Decoder {
     norm: Tensor,
     head: Linear,
     turns: Turns,
+    /// Of texts that are longer than so many tokens, where those are turned otherwise.
+    far: Option<(usize, Turns)>,
     local_turns: Option<Turns>,
     /// Whether the two halves of a turned pair lie beside each other, as GGUF has them for llama.
     beside: bool,
@@ -88,6 +90,7 @@ struct Turns {
 /// One answer's state.
 pub(super) struct Session<'a> {
     decoder: &'a Decoder,
+    turns: &'a Turns,
     caches: Vec<KvCache>,
 }
 
@@ -133,7 +136,11 @@ impl Decoder {
             let (cosines, sines) = rope.tables(window)?;
             Ok::<_, candle_core::Error>(Turns { cosines, sines })
         };
+        let beyond = shape.rope.beyond().filter(|(original, _)| *original < window);
         Ok(Self {
+            far: beyond
+                .map(|(original, rope)| Ok::<_, candle_core::Error>((original, turns(&rope)?)))
+                .transpose()?,
             turns: turns(&shape.rope)?,
             local_turns: shape.local_rope.as_ref().map(turns).transpose()?,
             shape,
@@ -145,9 +152,18 @@ impl Decoder {
         })
     }
 
-    /// A session in which nothing has been read.
-    pub(super) fn session(&self) -> Session<'_> {
-        Session { decoder: self, caches: self.layers.iter().map(|_| KvCache::new(2, GROWTH)).collect() }
+    /// A session in which nothing has been read, for a prompt and an answer of at most `total` tokens together: how they are
+    /// turned cannot change on the way.
+    pub(super) fn session(&self, total: usize) -> Session<'_> {
+        let turns = match &self.far {
+            Some((original, far)) if total > *original => far,
+            _ => &self.turns,
+        };
+        Session {
+            decoder: self,
+            turns,
+            caches: self.layers.iter().map(|_| KvCache::new(2, GROWTH)).collect(),
+        }
     }
 
     fn norm(&self, x: &Tensor, weight: &Tensor) -> Result<Tensor> {
@@ -198,12 +214,13 @@ impl Decoder {
         mask: Option<&Tensor>,
         cache: &mut KvCache,
         (x, position): (&Tensor, usize),
+        turns: &Turns,
     ) -> Result<Tensor> {
         let (n, heads, key_heads, head) =
             (x.dim(0)?, self.shape.heads, self.shape.key_heads, self.shape.head);
         let turns = match (&self.local_turns, window) {
             (Some(local), Some(_)) => local,
-            _ => &self.turns,
+            _ => turns,
         };
         let turns = turns.at(position, n)?;
         let [q, k, v] = self.projected(layer, x)?;
@@ -279,7 +296,7 @@ impl Session<'_> {
             }
             let mask = masks.iter().find(|(of, _)| *of == window).map(|(_, mask)| mask);
             let normed = decoder.norm(&x, &layer.input_norm)?;
-            let mut more = decoder.attention(layer, window, mask, cache, (&normed, position))?;
+            let mut more = decoder.attention(layer, window, mask, cache, (&normed, position), self.turns)?;
             if let Some(norm) = &layer.attention_norm {
                 more = decoder.norm(&more, norm)?;
             }

@@ -325,7 +325,7 @@ impl Network {
 
     fn session(&self, prompt: &[u32], more: usize) -> Session<'_> {
         match &self.engine {
-            Engine::Candle(decoder) => Session::Candle(decoder.session()),
+            Engine::Candle(decoder) => Session::Candle(decoder.session(prompt.len().saturating_add(more))),
             Engine::Own { base, adapter } => {
                 let wanted = (prompt, more, self.facts.context_tokens);
                 Session::Own(own::Session::new(base, adapter.as_ref(), wanted))

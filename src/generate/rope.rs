@@ -50,6 +50,16 @@ pub enum Scaling {
     },
     /// Each is divided by its own.
     Each(Vec<f64>),
+    /// LongRoPE's (Ding et al. 2024, arXiv 2402.13753): each is divided by its own, by others where prompt and answer together are
+    /// longer than the original window.
+    Long {
+        /// Within it.
+        near: Vec<f64>,
+        /// Beyond it.
+        far: Vec<f64>,
+        /// The window that the model was first trained on.
+        original: usize,
+    },
 }
 
 /// By what YaRN multiplies the turned numbers, if nothing else is said: the square root of its 1/t in eq. 22.
@@ -63,13 +73,16 @@ impl Rope {
         Self { theta, turned: head, scaling: Scaling::None, amplitude: 1.0 }
     }
 
-    /// Radians a position for each pair of numbers, `turned / 2` of them: θ^(−2i/d), scaled.
+    /// Radians a position for each pair of numbers, `turned / 2` of them: θ^(−2i/d), scaled as for texts within the window that
+    /// the model was first trained on.
     pub fn frequencies(&self) -> Vec<f64> {
-        let plain = (0..self.turned / 2).map(|i| self.theta.powf(-2.0 * i as f64 / self.turned as f64));
+        let plain = self.plain_frequencies();
         match &self.scaling {
             Scaling::None => plain.collect(),
             Scaling::Linear(factor) => plain.map(|f| f / factor).collect(),
-            Scaling::Each(factors) => plain.zip(factors).map(|(f, factor)| f / factor).collect(),
+            Scaling::Each(factors) | Scaling::Long { near: factors, .. } => {
+                plain.zip(factors).map(|(f, factor)| f / factor).collect()
+            }
             Scaling::Llama3 { factor, low, high, original } => plain
                 .map(|f| {
                     let turns = *original as f64 * f / (2.0 * std::f64::consts::PI);
@@ -87,6 +100,20 @@ impl Rope {
                     })
                     .collect()
             }
+        }
+    }
+
+    fn plain_frequencies(&self) -> impl Iterator<Item = f64> {
+        (0..self.turned / 2).map(|i| self.theta.powf(-2.0 * i as f64 / self.turned as f64))
+    }
+
+    /// The rotation of texts that are longer than so many tokens, if it is another.
+    pub(super) fn beyond(&self) -> Option<(usize, Self)> {
+        match &self.scaling {
+            Scaling::Long { far, original, .. } => {
+                Some((*original, Self { scaling: Scaling::Each(far.clone()), ..self.clone() }))
+            }
+            _ => None,
         }
     }
 

@@ -91,6 +91,21 @@ fn phi_3_with_heads_turned_in_part_by_stretched_frequencies() {
     agrees("phi3-long");
 }
 
+#[test]
+fn phi_3_beyond_its_first_window() {
+    let model = load("phi3-long").expect("loads");
+    let (tokens, logits) = expected(&models().join("phi3-long/longer.safetensors"));
+    let window = 64;
+    assert!(tokens.len() > window + 30 && model.facts().context_tokens > tokens.len());
+    for n in window + 1..=tokens.len() {
+        let got = model.logits(&tokens[..n]).expect("logits");
+        let off = furthest(&got, &logits[n - 1]);
+        assert!(off < 1e-4, "off by {off} after {n} tokens");
+    }
+    // Shorter texts are turned otherwise.
+    assert!(furthest(&model.logits(&tokens[..window]).expect("logits"), &logits[window - 1]) > 1e-2);
+}
+
 /// One of each architecture.
 const FAMILIES: [&str; 8] = ["grouped", "mistral", "qwen2", "qwen3", "gemma", "gemma2", "gemma3", "phi3"];
 

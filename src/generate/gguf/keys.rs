@@ -74,14 +74,20 @@ pub(super) fn shape(content: &Content, place: &str) -> Result<Shape> {
         Family::Gemma3 => 1_000_000.0,
         _ => 10_000.0,
     });
-    let long = family == Family::Phi3 && content.tensor_infos.contains_key(names::SHORT_FACTORS);
-    let (scaling, amplitude) = match long {
+    let has = |name| content.tensor_infos.contains_key(name);
+    let (scaling, amplitude) = match family == Family::Phi3 && has(names::SHORT_FACTORS) {
         true => {
-            // One window, one rotation: see `config`.
-            if m.has("rope.scaling.original_context_length") {
-                positions = positions.min(m.count("rope.scaling.original_context_length")?);
+            let original = match m.has("rope.scaling.original_context_length") {
+                true => m.count("rope.scaling.original_context_length")?,
+                false => positions,
+            };
+            // Without the factors for longer texts there are none.
+            if !has(names::LONG_FACTORS) {
+                positions = positions.min(original);
             }
-            (Scaling::None, m.number("rope.scaling.attn_factor").unwrap_or(1.0))
+            // The factors come with the tensors: see `with_factors`.
+            let scaling = Scaling::Long { near: Vec::new(), far: Vec::new(), original };
+            (scaling, m.number("rope.scaling.attn_factor").unwrap_or(1.0))
         }
         false => (scaling, amplitude),
     };
@@ -122,15 +128,22 @@ pub(super) fn shape(content: &Content, place: &str) -> Result<Shape> {
     })
 }
 
-/// The shape with the factors of its frequencies that a tensor gives.
-pub(super) fn with_factors(mut shape: Shape, factors: &[f32], place: &str) -> Result<Shape> {
-    if factors.iter().any(|f| !f.is_finite() || *f <= 0.0) {
+/// The shape with the factors of its frequencies that a tensor gives, or one within the first window and one beyond it.
+pub(super) fn with_factors(mut shape: Shape, factors: &[Vec<f32>], place: &str) -> Result<Shape> {
+    if factors.iter().flatten().any(|f| !f.is_finite() || *f <= 0.0) {
         return Err(Fault::new(place, "factors of frequencies that are no numbers above 0")
             .expected("one for each pair of a head")
             .next("Copy or download the file again.")
             .into());
     }
-    shape.rope.scaling = Scaling::Each(factors.iter().map(|f| f64::from(*f)).collect());
+    let wide = |factors: &Vec<f32>| factors.iter().map(|f| f64::from(*f)).collect::<Vec<f64>>();
+    shape.rope.scaling = match (factors, shape.rope.scaling) {
+        ([near, far], Scaling::Long { original, .. }) => {
+            Scaling::Long { near: wide(near), far: wide(far), original }
+        }
+        ([all, ..], _) => Scaling::Each(wide(all)),
+        ([], scaling) => scaling,
+    };
     Ok(shape)
 }
 

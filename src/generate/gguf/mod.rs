@@ -101,11 +101,11 @@ impl Opened {
         let content = header::read(&mut source)?;
         let shape = keys::shape(&content, &source.place)?;
         check_tensors(&shape, &content, &source)?;
-        let rope_factors = names::ROPE_FACTORS.iter().find(|name| content.tensor_infos.contains_key(**name));
-        let shape = match rope_factors {
-            Some(name) => keys::with_factors(shape, &factors(&content, &mut source, name)?, &source.place)?,
-            None => shape,
-        };
+        let known = names::factors_of(shape.family).iter();
+        let rope_factors = known.take_while(|name| content.tensor_infos.contains_key(**name));
+        let read: Result<Vec<Vec<f32>>> =
+            rope_factors.map(|name| factors(&content, &mut source, name)).collect();
+        let shape = keys::with_factors(shape, &read?, &source.place)?;
         let codec = words::codec(&content, folder, &source.place)?;
         let parameters: u64 = content.tensor_infos.values().map(|t| t.shape.elem_count() as u64).sum();
         let own = has_formats(&content) && own::suits(&shape, shape.window());

@@ -7,10 +7,8 @@ use super::super::shape::Family;
 pub(super) const LLAMA_FACTORS: &str = "rope_freqs.weight";
 pub(super) const SHORT_FACTORS: &str = "rope_factors_short.weight";
 pub(super) const LONG_FACTORS: &str = "rope_factors_long.weight";
-/// Those that the engine uses.
-pub(super) const ROPE_FACTORS: [&str; 2] = [LLAMA_FACTORS, SHORT_FACTORS];
 
-/// Those that a family's files may have.
+/// Those that a family's files may have, none without the one before.
 pub(super) fn factors_of(family: Family) -> &'static [&'static str] {
     match family {
         Family::Llama => &[LLAMA_FACTORS],

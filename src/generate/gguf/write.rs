@@ -92,11 +92,11 @@ pub fn export(
     metadata.extend(sizes(shape)?);
     metadata.extend(spell::tokenizer(&checkpoint.codec, shape)?);
     let mut tensors = Vec::new();
-    if let Some(factors) = rope_factors(&shape.rope) {
+    for (name, factors) in rope_factors(&shape.rope) {
         let n = factors.len();
         let factors = Tensor::from_vec(factors, n, &Device::Cpu).map_err(|e| unwritable(file, &e))?;
         let factors = QTensor::quantize(&factors, GgmlDType::F32).map_err(|e| unwritable(file, &e))?;
-        tensors.push((names::LLAMA_FACTORS.to_owned(), factors));
+        tensors.push((name.to_owned(), factors));
     }
     let Checkpoint { shape, weights, .. } = checkpoint;
     let weights = weights.into_tensors();
@@ -242,7 +242,11 @@ fn sizes(shape: &Shape) -> Result<Vec<Entry>> {
             let unusual = numbers.into_iter().filter(|(_, n, usual)| (n / usual - 1.0).abs() > 1e-9);
             entries.extend(unusual.map(|(part, n, _)| number(&format!("rope.scaling.{part}"), n)));
         }
-        Scaling::Llama3 { .. } | Scaling::Each(_) | Scaling::Yarn { .. } => {
+        Scaling::Long { original, .. } if family == Family::Phi3 => {
+            entries.push(count("rope.scaling.original_context_length", *original));
+            entries.push(number("rope.scaling.attn_factor", shape.rope.amplitude));
+        }
+        Scaling::Llama3 { .. } | Scaling::Each(_) | Scaling::Long { .. } | Scaling::Yarn { .. } => {
             return Err(cannot_say(format!("frequencies that a {family} model's file has no place for")));
         }
     }
@@ -271,11 +275,20 @@ fn sizes(shape: &Shape) -> Result<Vec<Entry>> {
     Ok(entries)
 }
 
-/// Llama 3's stretched frequencies, as what the plain ones are divided by.
-fn rope_factors(rope: &Rope) -> Option<Vec<f32>> {
-    let Scaling::Llama3 { .. } = rope.scaling else { return None };
-    let plain = Rope { scaling: Scaling::None, ..rope.clone() }.frequencies();
-    Some(plain.iter().zip(rope.frequencies()).map(|(plain, scaled)| (plain / scaled) as f32).collect())
+/// What the plain frequencies are divided by, of Llama 3 and of Phi 3, by the names of the tensors that have it.
+fn rope_factors(rope: &Rope) -> Vec<(&'static str, Vec<f32>)> {
+    let narrow = |factors: &[f64]| factors.iter().map(|factor| *factor as f32).collect();
+    match &rope.scaling {
+        Scaling::Llama3 { .. } => {
+            let plain = Rope { scaling: Scaling::None, ..rope.clone() }.frequencies();
+            let factors = plain.iter().zip(rope.frequencies()).map(|(plain, scaled)| (plain / scaled) as f32);
+            vec![(names::LLAMA_FACTORS, factors.collect())]
+        }
+        Scaling::Long { near, far, .. } => {
+            vec![(names::SHORT_FACTORS, narrow(near)), (names::LONG_FACTORS, narrow(far))]
+        }
+        _ => Vec::new(),
+    }
 }
 
 fn quantised(shape: &Shape, hub: &str, tensor: Tensor, numbers: Numbers) -> candle_core::Result<QTensor> {
