@@ -8,6 +8,7 @@ use crate::fault::{Fault, Result};
 use crate::folder::Folder;
 use crate::prompt::{Message, Template};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use tokenizers::Tokenizer;
 
 const TOKENIZER: &str = "tokenizer.json";
@@ -19,7 +20,7 @@ const ROUNDS: usize = 4_096;
 /// Text to tokens and back, and messages to text, the way one model was trained.
 #[derive(Debug)]
 pub struct Codec {
-    tokenizer: Tokenizer,
+    tokenizer: Arc<Tokenizer>,
     /// Put before a prompt that does not begin with it.
     first: Option<u32>,
     /// Tokens that end an answer.
@@ -37,22 +38,19 @@ pub struct Codec {
 impl Codec {
     /// Puts one together; `first` is a token that every prompt must begin with.
     pub(super) fn new(
-        mut tokenizer: Tokenizer,
+        tokenizer: Arc<Tokenizer>,
         first: Option<u32>,
         stops: BTreeSet<u32>,
         template: Option<Template>,
         place: String,
-    ) -> Result<Self> {
-        // Files often carry the lengths of somebody's training; a prompt cut off in silence would be a lie.
-        tokenizer.with_padding(None);
-        tokenizer.with_truncation(None).map_err(|e| broken(&place, &*e))?;
+    ) -> Self {
         let added = tokenizer.get_added_tokens_decoder();
         let mut specials: Vec<String> =
             added.into_values().filter(|t| t.special).map(|t| t.content).collect();
         specials.retain(|name| name.chars().count() > 1);
         specials.sort_by_key(|name| std::cmp::Reverse(name.len()));
         let (named, literal) = (BTreeMap::new(), BTreeMap::new());
-        Ok(Self { tokenizer, first, stops, template, specials, named, literal, place })
+        Self { tokenizer, first, stops, template, specials, named, literal, place }
     }
 
     /// With tokens that stand for their own letters: a byte-level decoder would take `ü` for the byte that it spells so.
@@ -65,13 +63,13 @@ impl Codec {
     /// # Errors
     /// A [`Fault`] that names the file that is missing or broken.
     pub(super) fn read(folder: &Folder, eos: &[u32]) -> Result<Self> {
-        let tokenizer = read_tokenizer(folder, TOKENIZER)?;
+        let tokenizer = shared_tokenizer(folder)?;
         let config = if folder.has(CONFIG) { Some(Settings::read(folder, CONFIG)?) } else { None };
         let specials = specials(folder, config.as_ref())?;
         let mut stops: BTreeSet<u32> = eos.iter().copied().collect();
         stops.extend(specials.get("eos_token").and_then(|t| tokenizer.token_to_id(t)));
         let template = template(folder, config.as_ref(), specials.clone())?;
-        let codec = Self::new(tokenizer, None, stops, template, folder.place(TOKENIZER))?;
+        let codec = Self::new(tokenizer, None, stops, template, folder.place(TOKENIZER));
         Ok(Self { named: specials, ..codec })
     }
 
@@ -214,6 +212,9 @@ impl Codec {
     /// A token that both have under different ids, or the first of this one's that the other has not; `None` if there is
     /// none. Tokens that were added behind the other's are no difference.
     pub(super) fn differs_from(&self, other: &Self) -> Option<String> {
+        if Arc::ptr_eq(&self.tokenizer, &other.tokenizer) {
+            return None;
+        }
         let theirs = other.tokenizer.get_vocab(true);
         let end = other.end();
         let differs = |(token, id): &(String, u32)| match theirs.get(token) {
@@ -266,16 +267,45 @@ impl Codec {
     }
 }
 
+/// A folder's tokenizer for whole prompts: the one in memory, if somebody has it, since a base and its adapters have the same.
+fn shared_tokenizer(folder: &Folder) -> Result<Arc<Tokenizer>> {
+    static SHARED: Mutex<Vec<(blake3::Hash, Weak<Tokenizer>)>> = Mutex::new(Vec::new());
+    let (bytes, place) = (folder.read(TOKENIZER)?, folder.place(TOKENIZER));
+    let hash = blake3::hash(&bytes);
+    let mut all = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+    all.retain(|(_, tokenizer)| tokenizer.strong_count() > 0);
+    if let Some(tokenizer) = all.iter().find(|(of, _)| *of == hash).and_then(|(_, t)| t.upgrade()) {
+        return Ok(tokenizer);
+    }
+    let tokenizer = for_whole_prompts(parsed(&bytes, &place)?, &place)?;
+    all.push((hash, Arc::downgrade(&tokenizer)));
+    Ok(tokenizer)
+}
+
+/// Files often carry the lengths of somebody's training; a prompt cut off in silence would be a lie.
+pub(super) fn for_whole_prompts(mut tokenizer: Tokenizer, place: &str) -> Result<Arc<Tokenizer>> {
+    tokenizer.with_padding(None);
+    tokenizer.with_truncation(None).map_err(|e| broken(place, &*e))?;
+    Ok(Arc::new(tokenizer))
+}
+
 /// Reads a tokenizer.json.
 pub(super) fn read_tokenizer(folder: &Folder, file: &str) -> Result<Tokenizer> {
-    let (bytes, place) = (folder.read(file)?, folder.place(file));
-    // The library takes both for granted where it looks closer, and panics.
-    let json: serde_json::Value = serde_json::from_slice(&bytes).map_err(|e| broken(&place, &e))?;
-    if has_type(&json["normalizer"], "Precompiled") {
-        return Err(broken(&place, &"a normaliser of type Precompiled, as T5 has it"));
+    parsed(&folder.read(file)?, &folder.place(file))
+}
+
+fn parsed(bytes: &[u8], place: &str) -> Result<Tokenizer> {
+    /// What the library takes for granted where it looks closer, and panics.
+    #[derive(serde::Deserialize)]
+    struct Granted {
+        #[serde(default)]
+        normalizer: serde_json::Value,
     }
-    drop(json);
-    Tokenizer::from_bytes(&bytes).map_err(|e| broken(&place, &*e))
+    let granted: Granted = serde_json::from_slice(bytes).map_err(|e| broken(place, &e))?;
+    if has_type(&granted.normalizer, "Precompiled") {
+        return Err(broken(place, &"a normaliser of type Precompiled, as T5 has it"));
+    }
+    Tokenizer::from_bytes(bytes).map_err(|e| broken(place, &*e))
 }
 
 /// Whether something within a value is of that type.
@@ -422,7 +452,7 @@ mod tests {
             .with_pre_tokenizer(Some(ByteLevel::new(false, true, false)))
             .with_decoder(Some(ByteLevel::new(false, true, false)));
         tokenizer.add_special_tokens([tokenizers::AddedToken::from("<|end|>", true)]).expect("added");
-        Codec::new(tokenizer, None, BTreeSet::from([256]), None, "made".to_owned()).expect("a codec")
+        Codec::new(Arc::new(tokenizer), None, BTreeSet::from([256]), None, "made".to_owned())
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The lab, the review and a study's results in the terminal: the only room that names ratatui and crossterm. It shows what `lab`,
 //! `study` and `report` do, and changes nothing by itself.
 
+mod ahead;
 mod app;
 #[cfg(test)]
 mod frames;

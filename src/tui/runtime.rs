@@ -1,6 +1,7 @@
 //! Carries out what the lab wants done. Models, indices and the disk are worked on threads of their own, so that no
 //! key waits for them.
 
+use super::ahead::Ahead;
 use super::app::{App, Ask, Counts, Effect, Made, Message, Start, Studying, Training, at_home, quoted};
 use super::keeper::{Keeper, Shelf, Word};
 use super::pump::{self, Program, Weight};
@@ -28,9 +29,6 @@ const TICK: Duration = Duration::from_millis(250);
 /// How long the end of the lab waits for a training to keep its state, or for the answer at hand to be given up. A
 /// training is asked between two batches; a model that takes longer for one goes on from the state it kept last.
 const PARTING: Duration = Duration::from_secs(3);
-
-/// How long nothing is typed before the models read what is.
-const PAUSE: Duration = Duration::from_millis(200);
 
 /// Opens the lab in the terminal and runs it to its end.
 ///
@@ -185,7 +183,7 @@ struct Runtime {
     index: Arc<Mutex<Option<Arc<Index>>>>,
     indexing: Option<Task>,
     warming: Option<Task>,
-    ahead: Option<Task>,
+    ahead: Option<Ahead>,
     trial: Option<Task>,
     training: Option<Task>,
     generating: Option<Task>,
@@ -371,8 +369,7 @@ impl Runtime {
         })
     }
 
-    /// Has the models read what is typed, after a pause in which nothing else was. Where the times of each answer are to be its
-    /// own, nothing is read before it is asked. What is wrong is told when it is asked.
+    /// Has the models read what is typed; where the times of each answer are to be its own, nothing is read before it is asked.
     fn read_ahead(&mut self, asking: Option<Result<Asking, Error>>) -> std::io::Result<()> {
         self.ahead = None;
         let index = self.index.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -380,18 +377,7 @@ impl Runtime {
         if asking.apart {
             return Ok(());
         }
-        let lab = Arc::clone(&self.lab);
-        self.ahead = Some(job::spawn("ahead", move |cancel| {
-            let until = Instant::now() + PAUSE;
-            while Instant::now() < until && !cancel.is_cancelled() {
-                std::thread::sleep(PAUSE / 10);
-            }
-            if !cancel.is_cancelled()
-                && let Err(Error::Fault(fault)) = lab.read_ahead(&asking, &index, &cancel)
-            {
-                tracing::info!("read ahead: {fault}");
-            }
-        })?);
+        self.ahead = Some(Ahead::begin(Arc::clone(&self.lab), index, asking)?);
         Ok(())
     }
 
@@ -495,12 +481,8 @@ impl Runtime {
             let events = |event| {
                 let _ = sender.send(Message::Trial(event));
             };
-            // It lets go of what it has read between two layers, and the answers begin there.
             if let Some(ahead) = ahead {
-                ahead.cancel();
-                while !ahead.is_finished() {
-                    std::thread::sleep(Duration::from_millis(1));
-                }
+                ahead.end();
             }
             let result = match index {
                 Some(index) => work(&lab, &index, &events, &cancel),

@@ -6,7 +6,7 @@
 //! unknown way for GPT-2's (also Llama 3's, which files call `llama-bpe`), and puts a space before the text: so there is
 //! one here.
 
-use super::super::codec::{Codec, read_tokenizer};
+use super::super::codec::{Codec, for_whole_prompts, read_tokenizer};
 use super::super::shape::Family;
 use super::keys::{Metadata, whole};
 use super::ways;
@@ -85,7 +85,8 @@ pub(super) fn codec(content: &Content, folder: &Folder, place: &str) -> Result<C
         }
     };
     let first = if asks_first { id("bos") } else { None };
-    let codec = Codec::new(tokenizer, first, stops, template, place.to_owned())?;
+    let tokenizer = for_whole_prompts(tokenizer, place)?;
+    let codec = Codec::new(tokenizer, first, stops, template, place.to_owned());
     let literal = match m.text("tokenizer.ggml.model") {
         Some("gpt2") => (0u32..).zip(&tokens).zip(&kinds).filter(|(_, kind)| **kind == USER_DEFINED),
         _ => return Ok(codec),

@@ -229,3 +229,41 @@ impl App {
         self.zoomed = false;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::tui::app::{App, Effect, Message};
+    use crate::tui::frames::{app, ready};
+    use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+    /// What the models are told to read behind a key: a question, or nothing any more.
+    fn read_behind(app: &mut App, key: KeyCode) -> Option<Option<String>> {
+        let effects = app.update(Message::Key(KeyEvent::new(key, KeyModifiers::NONE)));
+        effects.into_iter().find_map(|effect| match effect {
+            Effect::ReadAhead(ask) => Some(ask.map(|ask| ask.question)),
+            _ => None,
+        })
+    }
+
+    #[test]
+    fn what_is_typed_is_read_ahead_until_it_is_asked() {
+        let mut app = app();
+        assert_eq!(read_behind(&mut app, KeyCode::Char('W')), None, "nothing can be searched yet");
+        ready(&mut app);
+        assert_eq!(read_behind(&mut app, KeyCode::Char('h')), Some(Some("Wh".into())));
+        assert_eq!(read_behind(&mut app, KeyCode::Char('y')), Some(Some("Why".into())));
+        assert_eq!(read_behind(&mut app, KeyCode::Char(' ')), None, "it is the same question");
+        assert_eq!(read_behind(&mut app, KeyCode::Enter), Some(None), "now it is asked");
+        assert!(app.running);
+    }
+
+    #[test]
+    fn nothing_is_read_ahead_of_an_empty_line_or_behind_it() {
+        let mut app = app();
+        ready(&mut app);
+        assert_eq!(read_behind(&mut app, KeyCode::Char('a')), Some(Some("a".into())));
+        assert_eq!(read_behind(&mut app, KeyCode::Backspace), Some(None));
+        assert_eq!(read_behind(&mut app, KeyCode::Char('b')), Some(Some("b".into())));
+        assert_eq!(read_behind(&mut app, KeyCode::Esc), Some(None), "letters are keys now");
+    }
+}
