@@ -1,7 +1,8 @@
 //! A LoRA adapter (Hu et al. 2021, arXiv 2106.09685), kept beside the weights and not in them: W x + s · B (A x).
 
+use crate::format::Format;
 use crate::kernels::TILE;
-use crate::matrix::{Format, Matrix};
+use crate::matrix::Matrix;
 use crate::network::Network;
 
 /// What one matrix of the base gets.

@@ -5,14 +5,14 @@
 
 use crate::kernels::{Kernel, Part, TILE, Vectors};
 use crate::network::Shape;
-use crate::row::Cache;
+use crate::row::Row;
 use crate::scratch;
 use std::ops::Range;
 
 /// Tokens of one row that stand beside each other in a pass.
 pub(crate) struct Stretch<'a> {
-    pub(crate) cache: &'a Cache,
-    pub(crate) capacity: usize,
+    pub(crate) row: &'a Row,
+    pub(crate) layer: usize,
     /// Which tokens of the pass.
     pub(crate) tokens: Range<usize>,
     /// Where in the row the first of them stands.
@@ -48,7 +48,7 @@ fn attend_one(
     queries: &[f32],
     part: &mut Part,
 ) {
-    let (head, group, capacity) = (shape.head, shape.heads / shape.key_heads, stretch.capacity);
+    let (head, group) = (shape.head, shape.heads / shape.key_heads);
     let (width, wide) = (shape.heads * head, head.next_multiple_of(TILE));
     let position = |token: usize| stretch.position + token - stretch.tokens.start;
     let n = tokens.len() * group;
@@ -61,7 +61,7 @@ fn attend_one(
         for (of_head, t) in of_head.chunks_exact_mut(group * head).zip(tokens.clone()) {
             of_head.copy_from_slice(&queries[t * width + key_head * group * head..][..group * head]);
         }
-        let keys = stretch.cache.keys(shape, capacity, key_head, padded);
+        let keys = stretch.row.keys(shape, stretch.layer, key_head, padded);
         kernel.multiply(keys, &Vectors { floats: of_head, quants: None, n, inner: head }, scores);
         for (i, scores) in scores.chunks_exact_mut(padded).enumerate() {
             // Nobody looks ahead: what stands there gets no share.
@@ -69,7 +69,7 @@ fn attend_one(
             kernel.softmax(seen);
             ahead.fill(0.0);
         }
-        let values = stretch.cache.values(shape, capacity, key_head);
+        let values = stretch.row.values(shape, stretch.layer, key_head);
         kernel.multiply(values, &Vectors { floats: scores, quants: None, n, inner: padded }, mixed);
         let start = part.columns().start;
         for (token, mixed) in tokens.zip(mixed.chunks_exact(group * wide)) {

@@ -2,101 +2,11 @@
 //!
 //! Knows how numbers are packed and found again, and not what they mean.
 
-use crate::chosen;
-use crate::kernels::{
-    BLOCK, Block, Kernel, Q4_0, Q4_1, Q4K, Q5_0, Q5_1, Q5K, Q6K, Q8_0, TILE, Tiles, Vectors,
-};
+use crate::format::Format;
+use crate::kernels::{BLOCK, Block, Kernel, TILE, Tiles, Vectors};
+use crate::packed::Packed;
 use half::{bf16, f16};
-use std::fmt;
 use std::ops::Range;
-
-/// How a matrix's numbers are kept. Those with blocks are ggml's, bit for bit: see its `ggml-common.h`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
-    /// As they are.
-    F32,
-    /// In half precision: 11 bits of each.
-    F16,
-    /// The upper halves of f32: 8 bits of each.
-    Bf16,
-    /// Signed bytes, with a scale in f16 for every 32 of a row.
-    Q8_0,
-    /// Four bits around nought, with a scale in f16 for every 32.
-    Q4_0,
-    /// Four bits, with a scale and a least number in f16 for every 32.
-    Q4_1,
-    /// Five bits around nought, with a scale in f16 for every 32.
-    Q5_0,
-    /// Five bits, with a scale and a least number in f16 for every 32.
-    Q5_1,
-    /// Four bits, with scale and least number in six bits for every 32, whose own scales every 256 share.
-    Q4K,
-    /// Five bits, otherwise as `Q4K`.
-    Q5K,
-    /// Six bits around nought, with a scale in eight bits for every 16, whose own scale every 256 share.
-    Q6K,
-}
-
-impl Format {
-    /// All of them.
-    pub const ALL: [Self; 11] = [
-        Self::F32,
-        Self::F16,
-        Self::Bf16,
-        Self::Q8_0,
-        Self::Q4_0,
-        Self::Q4_1,
-        Self::Q5_0,
-        Self::Q5_1,
-        Self::Q4K,
-        Self::Q5K,
-        Self::Q6K,
-    ];
-
-    /// Those that [`Matrix::pack`] makes of numbers; the others come from files alone.
-    pub const MADE: [Self; 6] = [Self::F32, Self::F16, Self::Bf16, Self::Q8_0, Self::Q4_0, Self::Q4_1];
-
-    /// Numbers of a row in one block of a file, and the block's bytes; nothing where there are none.
-    pub fn block(self) -> Option<(usize, usize)> {
-        fn of<B: Block>() -> Option<(usize, usize)> {
-            Some((B::BLOCKS * BLOCK, B::SIZE))
-        }
-        match self {
-            Self::F32 | Self::F16 | Self::Bf16 => None,
-            Self::Q8_0 => of::<Q8_0>(),
-            Self::Q4_0 => of::<Q4_0>(),
-            Self::Q4_1 => of::<Q4_1>(),
-            Self::Q5_0 => of::<Q5_0>(),
-            Self::Q5_1 => of::<Q5_1>(),
-            Self::Q4K => of::<Q4K>(),
-            Self::Q5K => of::<Q5K>(),
-            Self::Q6K => of::<Q6K>(),
-        }
-    }
-
-    /// As records call it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::F32 => "f32",
-            Self::F16 => "f16",
-            Self::Bf16 => "bf16",
-            Self::Q8_0 => "q8_0",
-            Self::Q4_0 => "q4_0",
-            Self::Q4_1 => "q4_1",
-            Self::Q5_0 => "q5_0",
-            Self::Q5_1 => "q5_1",
-            Self::Q4K => "q4_k",
-            Self::Q5K => "q5_k",
-            Self::Q6K => "q6_k",
-        }
-    }
-}
-
-impl fmt::Display for Format {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
 
 /// A matrix `[rows, inner]`, packed.
 #[derive(Debug)]
@@ -106,56 +16,8 @@ pub struct Matrix {
     packed: Packed,
 }
 
-#[derive(Debug)]
-enum Packed {
-    F32(Vec<f32>),
-    F16(Vec<u16>),
-    Bf16(Vec<u16>),
-    Q8_0(Vec<Q8_0>),
-    Q4_0(Vec<Q4_0>),
-    Q4_1(Vec<Q4_1>),
-    Q5_0(Vec<Q5_0>),
-    Q5_1(Vec<Q5_1>),
-    Q4K(Vec<Q4K>),
-    Q5K(Vec<Q5K>),
-    Q6K(Vec<Q6K>),
-}
-
 /// Numbers that are packed at once.
 const AT_ONCE: usize = 1 << 18;
-
-impl Packed {
-    /// Room for tiles of one of [`Format::MADE`].
-    fn room(format: Format, tiles: usize, inner: usize) -> Self {
-        let (all, blocks) = (tiles * TILE * inner, tiles * (inner / BLOCK));
-        match format {
-            Format::F32 => Self::F32(Vec::with_capacity(all)),
-            Format::F16 => Self::F16(Vec::with_capacity(all)),
-            Format::Bf16 => Self::Bf16(Vec::with_capacity(all)),
-            Format::Q8_0 => Self::Q8_0(Vec::with_capacity(blocks)),
-            Format::Q4_0 => Self::Q4_0(Vec::with_capacity(blocks)),
-            Format::Q4_1 => Self::Q4_1(Vec::with_capacity(blocks)),
-            Format::Q5_0 | Format::Q5_1 | Format::Q4K | Format::Q5K | Format::Q6K => {
-                panic!("{format} comes from files alone")
-            }
-        }
-    }
-
-    /// Adds rows of numbers: whole tiles, but for the last.
-    fn put(&mut self, numbers: &[f32], inner: usize) {
-        match self {
-            Self::F32(to) => interleave(numbers, inner, |x| x, to),
-            Self::F16(to) => interleave(numbers, inner, |x| f16::from_f32(x).to_bits(), to),
-            Self::Bf16(to) => interleave(numbers, inner, |x| bf16::from_f32(x).to_bits(), to),
-            Self::Q8_0(to) => quantise(numbers, inner, chosen::q8_0, to),
-            Self::Q4_0(to) => quantise(numbers, inner, chosen::q4_0, to),
-            Self::Q4_1(to) => quantise(numbers, inner, chosen::q4_1, to),
-            Self::Q5_0(_) | Self::Q5_1(_) | Self::Q4K(_) | Self::Q5K(_) | Self::Q6K(_) => {
-                unreachable!("there is no room of these")
-            }
-        }
-    }
-}
 
 /// The fewest bits that lose nothing of what was seen: bf16 where every number is one, f16 where every number is one of those,
 /// else f32.
@@ -260,18 +122,7 @@ impl Matrix {
     /// Packs a matrix of a format with blocks from the bytes that GGUF files have for it: row by row, block by block. `None`
     /// if these are not the bytes of such a matrix, or the format has no blocks.
     pub fn read(bytes: &[u8], rows: usize, inner: usize, format: Format) -> Option<Self> {
-        let packed = match format {
-            Format::F32 | Format::F16 | Format::Bf16 => return None,
-            Format::Q8_0 => Packed::Q8_0(read(bytes, rows, inner)?),
-            Format::Q4_0 => Packed::Q4_0(read(bytes, rows, inner)?),
-            Format::Q4_1 => Packed::Q4_1(read(bytes, rows, inner)?),
-            Format::Q5_0 => Packed::Q5_0(read(bytes, rows, inner)?),
-            Format::Q5_1 => Packed::Q5_1(read(bytes, rows, inner)?),
-            Format::Q4K => Packed::Q4K(read(bytes, rows, inner)?),
-            Format::Q5K => Packed::Q5K(read(bytes, rows, inner)?),
-            Format::Q6K => Packed::Q6K(read(bytes, rows, inner)?),
-        };
-        Some(Self { rows, inner, packed })
+        Some(Self { rows, inner, packed: Packed::read(bytes, rows, inner, format)? })
     }
 
     /// Whether rows of `inner` numbers can be packed in a format.
@@ -291,35 +142,12 @@ impl Matrix {
 
     /// How the numbers are kept.
     pub fn format(&self) -> Format {
-        match &self.packed {
-            Packed::F32(_) => Format::F32,
-            Packed::F16(_) => Format::F16,
-            Packed::Bf16(_) => Format::Bf16,
-            Packed::Q8_0(_) => Format::Q8_0,
-            Packed::Q4_0(_) => Format::Q4_0,
-            Packed::Q4_1(_) => Format::Q4_1,
-            Packed::Q5_0(_) => Format::Q5_0,
-            Packed::Q5_1(_) => Format::Q5_1,
-            Packed::Q4K(_) => Format::Q4K,
-            Packed::Q5K(_) => Format::Q5K,
-            Packed::Q6K(_) => Format::Q6K,
-        }
+        self.packed.format()
     }
 
     /// How many bytes it takes.
     pub fn bytes(&self) -> usize {
-        match &self.packed {
-            Packed::F32(t) => size_of_val(t.as_slice()),
-            Packed::F16(t) | Packed::Bf16(t) => size_of_val(t.as_slice()),
-            Packed::Q8_0(t) => size_of_val(t.as_slice()),
-            Packed::Q4_0(t) => size_of_val(t.as_slice()),
-            Packed::Q4_1(t) => size_of_val(t.as_slice()),
-            Packed::Q5_0(t) => size_of_val(t.as_slice()),
-            Packed::Q5_1(t) => size_of_val(t.as_slice()),
-            Packed::Q4K(t) => size_of_val(t.as_slice()),
-            Packed::Q5K(t) => size_of_val(t.as_slice()),
-            Packed::Q6K(t) => size_of_val(t.as_slice()),
-        }
+        self.packed_bytes().len()
     }
 
     pub(crate) fn packed_bytes(&self) -> &[u8] {
@@ -332,25 +160,7 @@ impl Matrix {
 
     /// Some of the tiles.
     pub(crate) fn some(&self, tiles: Range<usize>) -> Tiles<'_> {
-        fn blocks<B: Block>(all: &[B], tiles: Range<usize>, inner: usize) -> &[B] {
-            let of_one = inner / (B::BLOCKS * BLOCK);
-            &all[tiles.start * of_one..tiles.end * of_one]
-        }
-        let inner = self.inner;
-        let floats = tiles.start * TILE * inner..tiles.end * TILE * inner;
-        match &self.packed {
-            Packed::F32(t) => Tiles::F32(&t[floats]),
-            Packed::F16(t) => Tiles::F16(&t[floats]),
-            Packed::Bf16(t) => Tiles::Bf16(&t[floats]),
-            Packed::Q8_0(t) => Tiles::Q8_0(blocks(t, tiles, inner)),
-            Packed::Q4_0(t) => Tiles::Q4_0(blocks(t, tiles, inner)),
-            Packed::Q4_1(t) => Tiles::Q4_1(blocks(t, tiles, inner)),
-            Packed::Q5_0(t) => Tiles::Q5_0(blocks(t, tiles, inner)),
-            Packed::Q5_1(t) => Tiles::Q5_1(blocks(t, tiles, inner)),
-            Packed::Q4K(t) => Tiles::Q4K(blocks(t, tiles, inner)),
-            Packed::Q5K(t) => Tiles::Q5K(blocks(t, tiles, inner)),
-            Packed::Q6K(t) => Tiles::Q6K(blocks(t, tiles, inner)),
-        }
+        self.packed.some(tiles, self.inner)
     }
 
     /// The products of some tiles' rows with vectors: `out` is `[n, 8 × tiles]`.
@@ -401,52 +211,10 @@ fn row_of_blocks<B: Block>(tile: &[B], lane: usize, out: &mut [f32]) {
     }
 }
 
-/// Blocks from a file's bytes.
-fn read<B: Block>(bytes: &[u8], rows: usize, inner: usize) -> Option<Vec<B>> {
-    let of_one = B::BLOCKS * BLOCK;
-    let blocks = inner / of_one;
-    let fits = inner > 0 && inner.is_multiple_of(of_one);
-    if !fits || bytes.len() != rows.checked_mul(blocks)?.checked_mul(B::SIZE)? {
-        return None;
-    }
-    let mut tiles = vec![B::EMPTY; rows.div_ceil(TILE) * blocks];
-    for (n, block) in bytes.chunks_exact(B::SIZE).enumerate() {
-        let (row, b) = (n / blocks, n % blocks);
-        tiles[row / TILE * blocks + b].put(row % TILE, block);
-    }
-    Some(tiles)
-}
-
-/// Adds blocks made of numbers, `of` each 32.
-fn quantise<B: Block>(numbers: &[f32], inner: usize, of: impl Fn(&[f32], &mut Vec<u8>), to: &mut Vec<B>) {
-    let (blocks, from) = (inner / BLOCK, to.len());
-    to.resize(from + (numbers.len() / inner).div_ceil(TILE) * blocks, B::EMPTY);
-    let tiles = &mut to[from..];
-    let mut bytes = Vec::with_capacity(B::SIZE);
-    for (n, numbers) in numbers.chunks_exact(BLOCK).enumerate() {
-        let (row, b) = (n / blocks, n % blocks);
-        bytes.clear();
-        of(numbers, &mut bytes);
-        tiles[row / TILE * blocks + b].put(row % TILE, &bytes);
-    }
-}
-
-/// Adds numbers, those of eight rows beside each other.
-fn interleave<W: Copy + Default>(numbers: &[f32], inner: usize, of: impl Fn(f32) -> W, to: &mut Vec<W>) {
-    let from = to.len();
-    to.resize(from + (numbers.len() / inner).div_ceil(TILE) * TILE * inner, W::default());
-    let tiles = &mut to[from..];
-    for (row, numbers) in numbers.chunks_exact(inner).enumerate() {
-        let lane = &mut tiles[row / TILE * TILE * inner + row % TILE..];
-        for (place, x) in lane.iter_mut().step_by(TILE).zip(numbers) {
-            *place = of(*x);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chosen;
     use crate::tests::{Drawn, file_of};
 
     fn numbers(n: usize) -> Vec<f32> {

@@ -152,7 +152,7 @@ impl Network {
             assert!(!reading.tokens.is_empty(), "a row without tokens");
             assert!(reading.answers <= reading.tokens.len(), "more answers than tokens");
             assert!(position + reading.tokens.len() <= reading.row.capacity(), "a row that is full");
-            assert_eq!(reading.row.caches.len(), self.layers.len(), "a row of another network");
+            assert_eq!(reading.row.depth(), self.layers.len(), "a row of another network");
             runs.push(Run { tokens: n..n + reading.tokens.len(), position });
             n += reading.tokens.len();
         }
@@ -315,8 +315,8 @@ impl Pass<'_> {
                 self.turned(all, 0..wide, turns, (q_norm, shape.scale), queries);
                 let stretches: Vec<Stretch> = (self.runs.iter().zip(readings.iter()))
                     .map(|(run, reading)| Stretch {
-                        cache: &reading.row.caches[at],
-                        capacity: reading.row.capacity(),
+                        row: &*reading.row,
+                        layer: at,
                         tokens: run.tokens.clone(),
                         position: run.position,
                     })
@@ -368,8 +368,7 @@ impl Pass<'_> {
             self.turned(all, of_keys, turns, (norm, 1.0), turned);
             let mut heads: Vec<(&Run, Mutex<Keeping>)> = Vec::new();
             for (run, reading) in self.runs.iter().zip(readings.iter_mut()) {
-                let capacity = reading.row.capacity();
-                let of_row = reading.row.caches[at].heads(shape, capacity);
+                let of_row = reading.row.heads(shape, at).into_iter();
                 heads.extend(of_row.map(|head| (run, Mutex::new(head))));
             }
             let keep = |n: usize| {

@@ -4,6 +4,7 @@ use crate::adapter::Adapter;
 use crate::kernels::{TILE, Tiles};
 use crate::network::{Network, Shape};
 use half::f16;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// One answer's state.
@@ -11,26 +12,21 @@ use std::sync::Arc;
 pub struct Row {
     pub(crate) adapter: Option<Arc<Adapter>>,
     pub(crate) tokens: Vec<u32>,
-    pub(crate) caches: Vec<Cache>,
+    kept: Kept,
+    depth: usize,
     capacity: usize,
 }
 
-/// One layer's keys and values, laid out as the kernels take matrices: of each head of keys, the keys as rows
-/// (`[positions, head]`), the values as columns (`[head, positions]`), in tiles of eight rows.
-#[derive(Debug)]
-pub(crate) struct Cache {
-    keys: Kept,
-    values: Kept,
-}
-
-/// As they are, or for weights that are rounded themselves in half precision.
+/// Keys and values of all layers, in one piece of memory: of each layer its keys, then its values. They are laid out as the kernels
+/// take matrices: of each head of keys, the keys as rows (`[positions, head]`), the values as columns (`[head, positions]`), in
+/// tiles of eight rows. As they are, or for weights that are rounded themselves in half precision.
 #[derive(Debug)]
 enum Kept {
     F32(Vec<f32>),
     F16(Vec<u16>),
 }
 
-/// One head of a cache, to put tokens into.
+/// One head of a layer, to put tokens into.
 pub(crate) struct Keeping<'a> {
     keys: Place<'a>,
     values: Place<'a>,
@@ -42,19 +38,79 @@ enum Place<'a> {
     F16(&'a mut [u16]),
 }
 
+/// Numbers of one head's keys and of its values for one position.
+fn widths(shape: &Shape) -> [usize; 2] {
+    [shape.head, shape.head.next_multiple_of(TILE)]
+}
+
 impl Row {
     /// A row that has read nothing, with room for `capacity` tokens of prompt and answer together.
     pub fn new(network: &Network, adapter: Option<Arc<Adapter>>, capacity: usize) -> Self {
         let capacity = capacity.max(1).next_multiple_of(TILE);
-        let shape = network.shape();
-        let (keys, values) =
-            (shape.key_heads * shape.head, shape.key_heads * shape.head.next_multiple_of(TILE));
-        let kept = |n| match network.is_rounded() {
+        let (shape, depth) = (network.shape(), network.depth());
+        let n = depth * capacity * shape.key_heads * widths(shape).iter().sum::<usize>();
+        let kept = match network.is_rounded() {
             true => Kept::F16(vec![0; n]),
             false => Kept::F32(vec![0.0; n]),
         };
-        let cache = |_| Cache { keys: kept(capacity * keys), values: kept(capacity * values) };
-        Self { adapter, tokens: Vec::new(), caches: (0..network.depth()).map(cache).collect(), capacity }
+        Self { adapter, tokens: Vec::new(), kept, depth, capacity }
+    }
+
+    /// How many layers its network has.
+    pub(crate) fn depth(&self) -> usize {
+        self.depth
+    }
+
+    /// Where a head of a layer has its keys, and its values.
+    fn places(&self, shape: &Shape, layer: usize, head: usize) -> [Range<usize>; 2] {
+        let [keys, values] = widths(shape).map(|wide| self.capacity * wide);
+        let from = layer * shape.key_heads * (keys + values);
+        let (of_keys, of_values) = (from + head * keys, from + shape.key_heads * keys + head * values);
+        [of_keys..of_keys + keys, of_values..of_values + values]
+    }
+
+    /// The keys of a head of a layer, of the first positions, which are whole tiles.
+    pub(crate) fn keys(&self, shape: &Shape, layer: usize, head: usize, positions: usize) -> Tiles<'_> {
+        let [keys, _] = self.places(shape, layer, head);
+        let of = keys.start..keys.start + positions * shape.head;
+        match &self.kept {
+            Kept::F32(all) => Tiles::F32(&all[of]),
+            Kept::F16(all) => Tiles::F16(&all[of]),
+        }
+    }
+
+    /// The values of a head of a layer, of all positions.
+    pub(crate) fn values(&self, shape: &Shape, layer: usize, head: usize) -> Tiles<'_> {
+        let [_, of] = self.places(shape, layer, head);
+        match &self.kept {
+            Kept::F32(all) => Tiles::Apart(&all[of], self.capacity * TILE),
+            Kept::F16(all) => Tiles::HalvesApart(&all[of], self.capacity * TILE),
+        }
+    }
+
+    /// The heads of a layer.
+    pub(crate) fn heads(&mut self, shape: &Shape, layer: usize) -> Vec<Keeping<'_>> {
+        let capacity = self.capacity;
+        let [first, _] = self.places(shape, layer, 0);
+        let [keys, values] = widths(shape).map(|wide| capacity * wide);
+        let all = first.start..first.start + shape.key_heads * (keys + values);
+        let (of_keys, of_values) = match &mut self.kept {
+            Kept::F32(kept) => {
+                let (k, v) = kept[all].split_at_mut(shape.key_heads * keys);
+                (
+                    k.chunks_exact_mut(keys).map(Place::F32).collect::<Vec<_>>(),
+                    v.chunks_exact_mut(values).map(Place::F32).collect::<Vec<_>>(),
+                )
+            }
+            Kept::F16(kept) => {
+                let (k, v) = kept[all].split_at_mut(shape.key_heads * keys);
+                (
+                    k.chunks_exact_mut(keys).map(Place::F16).collect(),
+                    v.chunks_exact_mut(values).map(Place::F16).collect(),
+                )
+            }
+        };
+        of_keys.into_iter().zip(of_values).map(|(keys, values)| Keeping { keys, values, capacity }).collect()
     }
 
     /// The tokens read so far.
@@ -84,43 +140,6 @@ impl Row {
     }
 }
 
-impl Cache {
-    /// The keys of a head, of the first positions, which are whole tiles.
-    pub(crate) fn keys(&self, shape: &Shape, capacity: usize, head: usize, positions: usize) -> Tiles<'_> {
-        let of = head * capacity * shape.head..head * capacity * shape.head + positions * shape.head;
-        match &self.keys {
-            Kept::F32(all) => Tiles::F32(&all[of]),
-            Kept::F16(all) => Tiles::F16(&all[of]),
-        }
-    }
-
-    /// The values of a head, of all positions.
-    pub(crate) fn values(&self, shape: &Shape, capacity: usize, head: usize) -> Tiles<'_> {
-        let wide = capacity * shape.head.next_multiple_of(TILE);
-        let of = head * wide..(head + 1) * wide;
-        match &self.values {
-            Kept::F32(all) => Tiles::Apart(&all[of], capacity * TILE),
-            Kept::F16(all) => Tiles::HalvesApart(&all[of], capacity * TILE),
-        }
-    }
-
-    /// Its heads.
-    pub(crate) fn heads(&mut self, shape: &Shape, capacity: usize) -> impl Iterator<Item = Keeping<'_>> {
-        let keys = self.keys.places(capacity * shape.head);
-        let values = self.values.places(capacity * shape.head.next_multiple_of(TILE));
-        keys.into_iter().zip(values).map(move |(keys, values)| Keeping { keys, values, capacity })
-    }
-}
-
-impl Kept {
-    fn places(&mut self, of_one: usize) -> Vec<Place<'_>> {
-        match self {
-            Self::F32(all) => all.chunks_exact_mut(of_one).map(Place::F32).collect(),
-            Self::F16(all) => all.chunks_exact_mut(of_one).map(Place::F16).collect(),
-        }
-    }
-}
-
 impl Keeping<'_> {
     /// Writes the key and the value of one token.
     pub(crate) fn put(&mut self, position: usize, key: &[f32], value: &[f32]) {
@@ -147,30 +166,21 @@ impl Place<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernels::{Kernel, Vectors};
 
     #[test]
     fn halves_give_what_was_kept_to_eleven_bits_and_nothing_without_end() {
         let (capacity, head) = (16, 2);
-        let mut keys = Kept::F16(vec![0; capacity * head]);
-        let mut values = Kept::F16(vec![0; capacity * TILE]);
+        let (mut keys, mut values) = (vec![0; capacity * head], vec![0; capacity * TILE]);
         let kept = [[1.0, -0.1], [1e-3, 1e9], [f32::NEG_INFINITY, 0.3]];
+        let mut of = Keeping { keys: Place::F16(&mut keys), values: Place::F16(&mut values), capacity };
         for (position, numbers) in kept.iter().enumerate() {
-            let (mut k, mut v) = (keys.places(capacity * head), values.places(capacity * TILE));
-            let mut of = Keeping { keys: k.remove(0), values: v.remove(0), capacity };
             of.put(position, numbers, numbers);
         }
-        let (Kept::F16(keys), Kept::F16(values)) = (&keys, &values) else { unreachable!("halves") };
-        let floats = [1.0, 0.0, 0.0, 1.0];
-        let mut scores = [0.0; 2 * TILE];
-        let x = Vectors { floats: &floats, quants: None, n: 2, inner: head };
-        Kernel::best().multiply(Tiles::F16(&keys[..TILE * head]), &x, &mut scores);
         for (position, numbers) in kept.iter().enumerate() {
             for (n, x) in numbers.iter().enumerate() {
                 let expected = x.clamp(-65_504.0, 65_504.0);
-                for found in
-                    [scores[n * TILE + position], f16::from_bits(values[position * TILE + n]).to_f32()]
-                {
+                for bits in [keys[n * TILE + position], values[position * TILE + n]] {
+                    let found = f16::from_bits(bits).to_f32();
                     assert!((found - expected).abs() <= expected.abs() / 2048.0, "{found}, not {expected}");
                 }
             }

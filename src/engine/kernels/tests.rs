@@ -1,7 +1,8 @@
 //! Every kernel against a scalar loop in f64, on random and extreme numbers.
 
 use super::*;
-use crate::matrix::{Format, Matrix};
+use crate::format::Format;
+use crate::matrix::Matrix;
 use crate::tests::{Drawn, matrix_of};
 use proptest::prelude::*;
 
