@@ -102,6 +102,8 @@ pub struct Engine {
     pub quant: Quant,
     /// When the two of a pair answer.
     pub pair: Turns,
+    /// Whether the lab has both read a question while it is typed, where they answer together.
+    pub ahead: bool,
 }
 
 /// What weights that are not quantised are made into when they are loaded.

@@ -369,14 +369,11 @@ impl Runtime {
         })
     }
 
-    /// Has the models read what is typed; where the times of each answer are to be its own, nothing is read before it is asked.
+    /// Has the models read what is typed.
     fn read_ahead(&mut self, asking: Option<Result<Asking, Error>>) -> std::io::Result<()> {
         self.ahead = None;
         let index = self.index.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let (Some(Ok(asking)), Some(index)) = (asking, index) else { return Ok(()) };
-        if asking.apart {
-            return Ok(());
-        }
         self.ahead = Some(Ahead::begin(Arc::clone(&self.lab), index, asking)?);
         Ok(())
     }

@@ -3,6 +3,7 @@
 use super::open::Open;
 use super::{App, Ask, Effect, Index, Judging, Panel, Studying, Training};
 use crate::compare::{Side, Trial};
+use crate::config::Turns;
 use crate::fault::Fault;
 use crate::lab::{LONGEST_QUESTION, sampling_again};
 use crate::retrieve::SoFar;
@@ -50,18 +51,17 @@ impl App {
     }
 
     /// What is typed by now, for the models to read before it is asked, if it is another question than the last time and
-    /// nothing else keeps the machine busy.
+    /// nothing else keeps the machine busy. Where the times of each answer are to be its own, nothing is read ahead.
     pub(super) fn look_ahead(&mut self) -> Option<Effect> {
         let question = self.question.text().trim().to_owned();
         let busy = self.running
             || self.training.as_ref().is_some_and(Training::is_active)
             || self.study.as_ref().is_some_and(Studying::is_active);
-        let typing = matches!(self.context(), Context::Question) && !busy;
-        let worth = typing
-            && !question.is_empty()
-            && question.len() <= LONGEST_QUESTION
-            && !self.question.was_asked();
-        let ahead = worth.then_some(question).filter(|_| matches!(self.index, Index::Ready(_)));
+        let engine = &self.settings.engine;
+        let wanted = engine.ahead && engine.pair == Turns::Together && !busy;
+        let typing = matches!(self.context(), Context::Question) && matches!(self.index, Index::Ready(_));
+        let whole = !question.is_empty() && question.len() <= LONGEST_QUESTION && !self.question.was_asked();
+        let ahead = (wanted && typing && whole).then_some(question);
         if ahead == self.ahead {
             return None;
         }
@@ -232,6 +232,7 @@ impl App {
 
 #[cfg(test)]
 mod tests {
+    use crate::config::Turns;
     use crate::tui::app::{App, Effect, Message};
     use crate::tui::frames::{app, ready};
     use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
@@ -255,6 +256,18 @@ mod tests {
         assert_eq!(read_behind(&mut app, KeyCode::Char(' ')), None, "it is the same question");
         assert_eq!(read_behind(&mut app, KeyCode::Enter), Some(None), "now it is asked");
         assert!(app.running);
+    }
+
+    #[test]
+    fn nothing_is_read_ahead_where_it_is_not_wanted_or_times_are_each_answers_own() {
+        let unwanted: [fn(&mut App); 2] =
+            [|app| app.settings.engine.ahead = false, |app| app.settings.engine.pair = Turns::Apart];
+        for unwant in unwanted {
+            let mut app = app();
+            unwant(&mut app);
+            ready(&mut app);
+            assert_eq!(read_behind(&mut app, KeyCode::Char('W')), None);
+        }
     }
 
     #[test]
