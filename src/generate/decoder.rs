@@ -132,17 +132,17 @@ impl Decoder {
     /// Puts a decoder together for prompts and answers of up to `window` tokens.
     pub(super) fn new(parts: Parts, window: usize) -> Result<Self> {
         let Parts { shape, embedding, layers, norm, head, beside } = parts;
-        let turns = |rope: &super::rope::Rope| {
-            let (cosines, sines) = rope.tables(window)?;
+        let turns = |rope: &super::rope::Rope, positions: usize| {
+            let (cosines, sines) = rope.tables(positions)?;
             Ok::<_, candle_core::Error>(Turns { cosines, sines })
         };
         let beyond = shape.rope.beyond().filter(|(original, _)| *original < window);
+        let near = beyond.as_ref().map_or(window, |(original, _)| *original);
+        let far = beyond.map(|(original, rope)| turns(&rope, window).map(|far| (original, far)));
         Ok(Self {
-            far: beyond
-                .map(|(original, rope)| Ok::<_, candle_core::Error>((original, turns(&rope)?)))
-                .transpose()?,
-            turns: turns(&shape.rope)?,
-            local_turns: shape.local_rope.as_ref().map(turns).transpose()?,
+            turns: turns(&shape.rope, near)?,
+            far: far.transpose()?,
+            local_turns: shape.local_rope.as_ref().map(|rope| turns(rope, window)).transpose()?,
             shape,
             embedding,
             layers,
