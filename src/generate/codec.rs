@@ -295,11 +295,14 @@ pub(super) fn read_tokenizer(folder: &Folder, file: &str) -> Result<Tokenizer> {
 }
 
 fn parsed(bytes: &[u8], place: &str) -> Result<Tokenizer> {
-    /// What the library takes for granted where it looks closer, and panics.
-    #[derive(serde::Deserialize)]
+    /// What the library takes for granted where it looks closer, and panics: that these are JSON to the last escape,
+    /// which nothing checks in what it skips.
+    #[derive(Default, serde::Deserialize)]
+    #[serde(default)]
     struct Granted {
-        #[serde(default)]
         normalizer: serde_json::Value,
+        #[serde(rename = "decoder")]
+        _decoder: serde_json::Value,
     }
     let granted: Granted = serde_json::from_slice(bytes).map_err(|e| broken(place, &e))?;
     if has_type(&granted.normalizer, "Precompiled") {

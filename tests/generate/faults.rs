@@ -242,6 +242,11 @@ fn a_missing_or_broken_tokenizer() {
         .write(TOKENIZER, "{\"version\": \"1.0\"")
         .is_refused(&[TOKENIZER, "Hugging Face tokenizers"]);
     copy("grouped").write(TOKENIZER, "{}").is_refused(&[TOKENIZER, "Hugging Face tokenizers"]);
+    // JSON in its shape, with a byte that no text has: where the library looks, and where it does not.
+    for of in ["decoder", "normalizer", "post_processor", "somebody's note"] {
+        let json = [b"{\"", of.as_bytes(), b"\": {\"type\": \"\xff\"}, \"model\": {}}"].concat();
+        copy("grouped").write(TOKENIZER, json).is_refused(&[TOKENIZER, "Hugging Face tokenizers"]);
+    }
 }
 
 #[test]
