@@ -1,10 +1,11 @@
 //! `juxta ask`: a trial without the lab.
 
+use super::numbers::Numbers;
 use super::out::{self, Bar};
 use crate::compare::{Answer, Course, Event, Finish, Pair, PerToken, Side, Trial, together};
 use crate::config::Turns;
 use crate::fault::Error;
-use crate::generate::{Model, Quant, Ways};
+use crate::generate::Model;
 use crate::job::SILENT;
 use crate::job::interrupt::interruptible;
 use crate::lab::{self, Asking, Lab};
@@ -39,9 +40,8 @@ pub(super) struct Args {
     /// Where an answer is cut off, in tokens.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096))]
     max_tokens: Option<u16>,
-    /// What weights are made into when they are loaded: none, q8_0 (half the memory, faster), or q4_0 (a quarter).
-    #[arg(long, value_name = "NUMBERS")]
-    quant: Option<Quant>,
+    #[command(flatten)]
+    numbers: Numbers,
     /// Have B answer after A, so that the times of each are its own.
     #[arg(long)]
     apart: bool,
@@ -68,9 +68,7 @@ pub(super) fn run(lab: Lab, args: &Args) -> anyhow::Result<()> {
         corpus,
         apart: args.apart || lab.settings.engine.pair == Turns::Apart,
     };
-    if let Some(quant) = args.quant {
-        lab.models.set_ways(Ways { quant, ..lab.models.ways() });
-    }
+    args.numbers.set(&lab);
     let cancel = interruptible();
     let per_token = OnceLock::new();
     let trial = {

@@ -12,6 +12,7 @@ mod model_endpoint;
 mod model_export;
 mod model_local;
 mod model_pull;
+mod numbers;
 mod out;
 mod review;
 mod search;

@@ -1,10 +1,10 @@
 //! `juxta study …`: planning a blind study, having its answers generated, and looking after it until it is unblinded.
 
+use super::numbers::Numbers;
 use super::out::{self, Bar};
 use crate::config::{Paths, Settings};
 use crate::corpus::Split;
 use crate::fault::{Fault, Result};
-use crate::generate::{Quant, Ways};
 use crate::job::interrupt::interruptible;
 use crate::lab::{Failed, Generated, Lab, Planning};
 use crate::retrieve::Ranking;
@@ -87,9 +87,8 @@ pub(super) struct Generate {
     /// which then has all threads.
     #[arg(long, value_name = "N")]
     pub(super) workers: Option<NonZeroUsize>,
-    /// What weights are made into when they are loaded: none, q8_0 (half the memory, faster), or q4_0 (a quarter).
-    #[arg(long, value_name = "NUMBERS")]
-    quant: Option<Quant>,
+    #[command(flatten)]
+    numbers: Numbers,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -208,9 +207,7 @@ fn annotators(named: Option<&str>, settings: &Settings) -> Result<Vec<String>> {
 }
 
 fn generate(lab: &Lab, args: &Generate) -> anyhow::Result<()> {
-    if let Some(quant) = args.quant {
-        lab.models.set_ways(Ways { quant, ..lab.models.ways() });
-    }
+    args.numbers.set(lab);
     let Generated { study, answers, items, planned, failed } = {
         // Ctrl-C ends it within a token; what was answered is kept.
         let cancel = interruptible();

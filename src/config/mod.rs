@@ -5,5 +5,6 @@ mod settings;
 
 pub use paths::Paths;
 pub use settings::{
-    Colour, Engine, Lab, Layer, Quant, Retrieval, Rubric, SamplingSettings, Scale, Settings, Turns,
+    Activations, Colour, Engine, Lab, Layer, Quant, Retrieval, Rubric, SamplingSettings, Scale, Settings,
+    Turns,
 };

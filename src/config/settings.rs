@@ -100,6 +100,8 @@ pub struct SamplingSettings {
 pub struct Engine {
     /// What weights are made into when they are loaded.
     pub quant: Quant,
+    /// What is multiplied with quantised weights is rounded to.
+    pub activations: Activations,
     /// When the two of a pair answer.
     pub pair: Turns,
     /// Whether the lab has both read a question while it is typed, where they answer together.
@@ -118,6 +120,17 @@ pub enum Quant {
     /// Four bits with a scale for every 32; embedding and head as in `q8_0`.
     #[serde(rename = "q4_0")]
     Q4_0,
+}
+
+/// To how many bits what is multiplied with quantised weights is rounded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Activations {
+    /// Next to nothing is lost.
+    #[serde(rename = "16-bit")]
+    Bits16,
+    /// As llama.cpp does it.
+    #[serde(rename = "8-bit")]
+    Bits8,
 }
 
 /// When the two of a pair answer.

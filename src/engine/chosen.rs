@@ -2,13 +2,12 @@
 //!
 //! Knows ggml's blocks as files have them; where the numbers stand in tiles is not its business.
 
-use crate::kernels::BLOCK;
-use half::f16;
+use crate::kernels::{BLOCK, half};
 
 /// Weights that are no numbers stay none.
 fn scale_of(scale: f32, numbers: &[f32]) -> [u8; 2] {
     let broken = numbers.iter().any(|x| !x.is_finite());
-    f16::from_f32(if broken { f32::NAN } else { scale }).to_le_bytes()
+    half(if broken { f32::NAN } else { scale }).to_le_bytes()
 }
 
 fn inverse(scale: f32) -> f32 {
@@ -45,6 +44,6 @@ pub(crate) fn q4_1(numbers: &[f32], to: &mut Vec<u8>) {
     let step = (most - least) / 15.0;
     let by = inverse(step);
     to.extend(scale_of(step, numbers));
-    to.extend(f16::from_f32(least).to_le_bytes());
+    to.extend(half(least).to_le_bytes());
     to.extend(halves(numbers, |x| ((x - least) * by).round().clamp(0.0, 15.0) as u8));
 }

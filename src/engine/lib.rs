@@ -30,7 +30,7 @@ mod tests;
 
 pub use adapter::{Adapter, Delta, Deltas};
 pub use format::Format;
-pub use kernels::{Kernel, Pool};
+pub use kernels::{Activations, Kernel, Pool};
 pub use matrix::Matrix;
 pub use network::{Layer, Linear, Network, Shape};
 pub use pass::Reading;

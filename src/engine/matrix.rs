@@ -3,7 +3,7 @@
 //! Knows how numbers are packed and found again, and not what they mean.
 
 use crate::format::Format;
-use crate::kernels::{BLOCK, Block, Kernel, TILE, Tiles, Vectors};
+use crate::kernels::{BLOCK, Block, Kernel, TILE, Tiles, Vectors, half};
 use crate::packed::Packed;
 use half::{bf16, f16};
 use std::ops::Range;
@@ -35,7 +35,7 @@ impl Default for Fewest {
 impl Fewest {
     fn see(&mut self, numbers: &[f32]) {
         self.bf16 &= numbers.iter().all(|x| x.to_bits() & 0xffff == 0);
-        self.f16 &= numbers.iter().all(|x| f16::from_f32(*x).to_f32().to_bits() == x.to_bits());
+        self.f16 &= numbers.iter().all(|x| half(*x).to_f32().to_bits() == x.to_bits());
     }
 
     fn format(&self) -> Format {

@@ -83,6 +83,8 @@ pub struct Network {
     pub(crate) layers: Vec<Layer>,
     pub(crate) norm: Vec<f32>,
     pub(crate) head: Arc<Matrix>,
+    /// Whether rows keep keys and values in half precision.
+    pub(crate) keeps_halves: bool,
 }
 
 impl Network {
@@ -147,7 +149,16 @@ impl Network {
                 }
             }
         }
-        Ok(Self { shape, embedding, layers, norm, head })
+        let mut all = Self { shape, embedding, layers, norm, head, keeps_halves: false };
+        all.keeps_halves = all.is_rounded();
+        Ok(all)
+    }
+
+    /// The same, with keys and values of its rows in f32, also where weights are rounded. (Half precision is off by so little
+    /// that nothing shows it but vectors rounded to 8 bits, of which it tips some to the next step.)
+    #[must_use]
+    pub fn keeping_floats(self) -> Self {
+        Self { keeps_halves: false, ..self }
     }
 
     /// What it is made of.
@@ -161,7 +172,7 @@ impl Network {
     }
 
     /// Whether its layers' weights are rounded to a few bits each.
-    pub(crate) fn is_rounded(&self) -> bool {
+    pub fn is_rounded(&self) -> bool {
         self.layers.iter().flat_map(Layer::matrices).any(|matrix| matrix.format().block().is_some())
     }
 

@@ -4,8 +4,8 @@
 
 use crate::chosen;
 use crate::format::Format;
-use crate::kernels::{BLOCK, Block, Q4_0, Q4_1, Q4K, Q5_0, Q5_1, Q5K, Q6K, Q8_0, TILE, Tiles};
-use half::{bf16, f16};
+use crate::kernels::{BLOCK, Block, Q4_0, Q4_1, Q4K, Q5_0, Q5_1, Q5K, Q6K, Q8_0, TILE, Tiles, half};
+use half::bf16;
 use std::ops::Range;
 
 /// One matrix's tiles.
@@ -48,7 +48,7 @@ impl Packed {
     pub(crate) fn put(&mut self, numbers: &[f32], inner: usize) {
         match self {
             Self::F32(to) => interleave(numbers, inner, |x| x, to),
-            Self::F16(to) => interleave(numbers, inner, |x| f16::from_f32(x).to_bits(), to),
+            Self::F16(to) => interleave(numbers, inner, |x| half(x).to_bits(), to),
             Self::Bf16(to) => interleave(numbers, inner, |x| bf16::from_f32(x).to_bits(), to),
             Self::Q8_0(to) => quantise(numbers, inner, chosen::q8_0, to),
             Self::Q4_0(to) => quantise(numbers, inner, chosen::q4_0, to),

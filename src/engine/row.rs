@@ -1,7 +1,7 @@
 //! What one answer has of its own: the tokens read so far, their keys and values, perhaps an adapter.
 
 use crate::adapter::Adapter;
-use crate::kernels::{TILE, Tiles};
+use crate::kernels::{TILE, Tiles, half};
 use crate::network::{Network, Shape};
 use half::f16;
 use std::ops::Range;
@@ -49,7 +49,7 @@ impl Row {
         let capacity = capacity.max(1).next_multiple_of(TILE);
         let (shape, depth) = (network.shape(), network.depth());
         let n = depth * capacity * shape.key_heads * widths(shape).iter().sum::<usize>();
-        let kept = match network.is_rounded() {
+        let kept = match network.keeps_halves {
             true => Kept::F16(vec![0; n]),
             false => Kept::F32(vec![0.0; n]),
         };
@@ -157,7 +157,7 @@ impl Place<'_> {
             // A number that is larger than the largest is taken for that: one that has no end would spoil the whole answer.
             Self::F16(all) => numbers.for_each(|(at, x)| {
                 let most = f32::from(f16::MAX);
-                all[at] = f16::from_f32(x.clamp(-most, most)).to_bits();
+                all[at] = half(x.clamp(-most, most)).to_bits();
             }),
         }
     }

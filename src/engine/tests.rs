@@ -41,7 +41,7 @@ pub(crate) fn file_of(format: Format, n: usize, by: f32, drawn: &mut Drawn) -> V
             _ => {}
         }
         let mut put =
-            |at: usize, x: f32| block[at..at + 2].copy_from_slice(&half::f16::from_f32(x).to_le_bytes());
+            |at: usize, x: f32| block[at..at + 2].copy_from_slice(&crate::kernels::half(x).to_le_bytes());
         match format {
             Format::Q8_0 => put(0, scale / 128.0),
             Format::Q4_0 => put(0, scale / 8.0),

@@ -52,5 +52,5 @@ pub use registry::{Contender, Kind, Registry};
 pub use rope::{Rope, Scaling};
 pub use sampling::{Draw, Mode, Penalty, Sampling};
 pub use shape::{Family, LARGEST_WINDOW, Shape, Windows};
-pub use ways::{Engine, Quant, Ways};
+pub use ways::{Activations, Engine, Quant, Ways};
 pub use weights::Weights;

@@ -130,7 +130,7 @@ impl Network {
         {
             return Ok(None);
         }
-        let (shared, mut codec) = own::shared(&whole.folder, &whole.name, ways.quant, report, cancel)?;
+        let (shared, mut codec) = own::shared(&whole.folder, &whole.name, ways, report, cancel)?;
         let mut adapter = None;
         if let Some(settings) = &settings {
             if Codec::in_folder(&contender.folder) {
@@ -182,9 +182,9 @@ impl Network {
         // An adapter that adds to linear layers alone leaves the file's weights as they are.
         if own && !matches!(beside, Some(None)) {
             let of_file = digests.1.clone().unwrap_or_else(|| digests.0.clone());
-            let base = own::in_memory(&shape, &of_file, ways.quant, cancel, || {
+            let base = own::in_memory(&shape, &of_file, ways, cancel, || {
                 let Quantised { parts, .. } = opened.load(&whole.name, true, None, report, cancel)?;
-                let base = Base::new(parts, shape.clone(), of_file.clone(), ways.quant);
+                let base = Base::new(parts, shape.clone(), of_file.clone(), ways);
                 base.map_err(|e| cannot_run(whole, e))
             })?;
             let adapter = settings.as_ref().map(|s| own::beside(s, &base)).transpose()?.flatten();
@@ -209,7 +209,7 @@ impl Network {
     ) -> Result<Self> {
         let shape = parts.shape.clone();
         if Self::is_own(&shape, known.window, ways) && own::has_formats(&parts) {
-            let base = Base::new(parts, shape.clone(), known.digest.clone(), ways.quant);
+            let base = Base::new(parts, shape.clone(), known.digest.clone(), ways);
             let base = Arc::new(base.map_err(|e| cannot_run(contender, e))?);
             let told = base.engine();
             return Ok(Self::with(

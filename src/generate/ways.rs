@@ -9,6 +9,8 @@ use std::str::FromStr;
 pub struct Ways {
     /// What weights that are not quantised are made into.
     pub quant: Quant,
+    /// What is multiplied with quantised weights is rounded to.
+    pub activations: Activations,
     /// Which engine.
     pub engine: Engine,
 }
@@ -29,6 +31,18 @@ pub enum Quant {
     Q4_0,
 }
 
+/// To how many bits juxta's engine rounds what it multiplies with quantised weights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Activations {
+    /// 16, of the largest of 32: next to nothing is lost.
+    #[default]
+    #[serde(rename = "16-bit")]
+    Bits16,
+    /// 8, with a scale in half precision: ggml's `Q8_0`, and what llama.cpp does with weights in blocks of 32.
+    #[serde(rename = "8-bit")]
+    Bits8,
+}
+
 /// What computes a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -43,11 +57,16 @@ pub enum Engine {
 impl Ways {
     /// An identity of a model, told apart from that of the same model computed in other numbers.
     pub fn mark(self, identity: String) -> String {
-        match self.quant {
+        let marked = |identity: String, by: &dyn fmt::Display| {
+            blake3::hash(format!("{identity}\n{by}").as_bytes()).to_hex().to_string()
+        };
+        let identity = match self.quant {
             Quant::None => identity,
-            Quant::Q8_0 | Quant::Q4_0 => {
-                blake3::hash(format!("{identity}\n{}", self.quant).as_bytes()).to_hex().to_string()
-            }
+            Quant::Q8_0 | Quant::Q4_0 => marked(identity, &self.quant),
+        };
+        match self.activations {
+            Activations::Bits16 => identity,
+            Activations::Bits8 => marked(identity, &self.activations),
         }
     }
 }
@@ -59,6 +78,26 @@ impl fmt::Display for Quant {
             Self::Q8_0 => "q8_0",
             Self::Q4_0 => "q4_0",
         })
+    }
+}
+
+impl fmt::Display for Activations {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Bits16 => "16-bit",
+            Self::Bits8 => "8-bit",
+        })
+    }
+}
+
+impl FromStr for Activations {
+    type Err = String;
+    fn from_str(name: &str) -> Result<Self, String> {
+        match name {
+            "16-bit" => Ok(Self::Bits16),
+            "8-bit" => Ok(Self::Bits8),
+            other => Err(format!("{other:?}, where \"16-bit\" or \"8-bit\" is expected")),
+        }
     }
 }
 

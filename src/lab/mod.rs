@@ -21,7 +21,7 @@ use crate::compare::{self, Event, Models, Pair, Request, Side, Trial};
 use crate::config::{self, Paths, SamplingSettings, Settings};
 use crate::corpus::{Catalog, Entry, PassageLength};
 use crate::fault::{Fault, Result};
-use crate::generate::{self, Contender, Mode, Penalty, Quant, Sampling, Ways};
+use crate::generate::{self, Activations, Contender, Mode, Penalty, Quant, Sampling, Ways};
 use crate::job::{Cancel, Report};
 use crate::retrieve::{self, Index, Ranking};
 use crate::study::Trials;
@@ -260,7 +260,11 @@ pub fn ways(settings: &config::Engine) -> Ways {
         config::Quant::Q8_0 => Quant::Q8_0,
         config::Quant::Q4_0 => Quant::Q4_0,
     };
-    Ways { quant, ..Ways::default() }
+    let activations = match settings.activations {
+        config::Activations::Bits16 => Activations::Bits16,
+        config::Activations::Bits8 => Activations::Bits8,
+    };
+    Ways { quant, activations, ..Ways::default() }
 }
 
 /// The sampling that settings describe.

@@ -2,8 +2,8 @@
 //! where the engine cannot keep them apart.
 
 use super::export::{CONFIG, exported, with_letters};
-use super::support::{Copy, copy, furthest, load, models, refused, spread};
-use juxta::generate::{Engine, Model, Numbers, Order, Quant, Registry, Ways, export, inspect};
+use super::support::{Copy, copy, furthest, load, refused, spread};
+use juxta::generate::{Engine, Model, Numbers, Order, Registry, Ways, export, inspect};
 use juxta::job::{Cancel, SILENT};
 use serde_json::json;
 use std::path::Path;
@@ -15,10 +15,8 @@ fn on(adapter: &str, base: &Path) -> Copy {
 }
 
 fn load_in(engine: Engine, model: &Copy) -> Model {
-    let registry = Registry::discover(Some(&models()));
-    let found = registry.find(&model.path("").to_string_lossy()).expect("a model");
-    let ways = Ways { quant: Quant::None, engine };
-    Model::load_in(ways, &found, &registry, SILENT, &Cancel::new()).unwrap_or_else(|e| panic!("{e}"))
+    let ways = Ways { engine, ..Ways::default() };
+    super::support::load_in(ways, &model.path("").to_string_lossy()).unwrap_or_else(|e| panic!("{e}"))
 }
 
 fn logits(model: &Model) -> Vec<f32> {

@@ -5,7 +5,7 @@ use super::support::{expected, furthest, load, models, refused, shared, spread};
 use candle_core::quantized::gguf_file::{self, Value};
 use candle_core::quantized::{GgmlDType, QTensor};
 use candle_core::{Device, Tensor};
-use juxta::generate::{Finish, Model, Sampling};
+use juxta::generate::{Activations, Engine, Finish, Model, Sampling, Ways};
 use juxta::job::Cancel;
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -245,6 +245,24 @@ fn quantised_products_agree_up_to_their_quantised_activations() {
     }
     let off = difference(Q3K, true);
     assert!(off < 0.08, "Q3K: off by {off} of the spread");
+}
+
+#[test]
+fn with_activations_in_eight_bits_it_computes_what_candle_does() {
+    for dtype in [GgmlDType::Q8_0, GgmlDType::Q4_0] {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let path = dir.path().join("made.gguf");
+        made(dtype).write(&path);
+        let load = |ways| super::support::load_in(ways, &path.to_string_lossy()).expect("loads");
+        let own = load(Ways { activations: Activations::Bits8, ..Ways::default() });
+        let candle = load(Ways { engine: Engine::Candle, ..Ways::default() });
+        let tokens: Vec<u32> = (0..24).map(|n| (n * 37 + 5) % 260).collect();
+        let [a, b] = [&candle, &own].map(|model| model.logits(&tokens).expect("logits"));
+        let off = spread(&a.iter().zip(&b).map(|(a, b)| a - b).collect::<Vec<_>>()) / spread(&a);
+        super::support::tell(format_args!("{dtype:?}: off by {off} of the spread"));
+        // Where 16 bits are a twentieth away.
+        assert!(off < 1e-5, "{dtype:?}: off by {off} of the spread");
+    }
 }
 
 #[test]

@@ -1,18 +1,19 @@
 //! juxta's own engine against candle's, alone and with several answers from one pass over the weights.
 
-use super::support::{furthest, load, models, spread};
+use super::support::{furthest, load, spread};
 use juxta::compare;
-use juxta::generate::{Completion, Engine, Finish, Model, Quant, Registry, Sampling, Step, Ways};
+use juxta::generate::{
+    Activations, Completion, Engine, Finish, Model, Quant, Registry, Sampling, Step, Ways,
+};
 use juxta::job::{Cancel, SILENT};
 use juxta::lab::Lab;
 
-const CANDLE: Ways = Ways { quant: Quant::None, engine: Engine::Candle };
-const QUANTISED: Ways = Ways { quant: Quant::Q8_0, engine: Engine::Own };
+const OWN: Ways = Ways { quant: Quant::None, activations: Activations::Bits16, engine: Engine::Own };
+const CANDLE: Ways = Ways { engine: Engine::Candle, ..OWN };
+const QUANTISED: Ways = Ways { quant: Quant::Q8_0, ..OWN };
 
 fn load_in(ways: Ways, name: &str) -> Model {
-    let registry = Registry::discover(Some(&models()));
-    let found = registry.find(name).expect("known");
-    Model::load_in(ways, &found, &registry, SILENT, &Cancel::new()).expect("loads")
+    super::support::load_in(ways, name).expect("loads")
 }
 
 /// The reader, and an adapter of it for each corpus.
@@ -126,10 +127,27 @@ fn a_quantised_model_is_near_the_whole_one_and_says_that_it_is_quantised() {
 }
 
 #[test]
+fn activations_in_eight_bits_are_coarser_and_said_wherever_weights_are_quantised() {
+    for name in ["grouped", "lora-qwen2"] {
+        let whole = load_in(OWN, name);
+        let [fine, coarse] = [Activations::Bits16, Activations::Bits8]
+            .map(|activations| load_in(Ways { activations, ..QUANTISED }, name));
+        assert_eq!(coarse.facts().engine, format!("{} 8-bit activations", fine.facts().engine));
+        let tokens: Vec<u32> = (3..60).collect();
+        let [a, b, c] = [&whole, &fine, &coarse].map(|model| model.logits(&tokens).expect("logits"));
+        assert!(furthest(&b, &c) > 0.0, "{name}: nothing was rounded");
+        // Of weights as they are nothing is rounded, and nothing is said.
+        let untouched = load_in(Ways { activations: Activations::Bits8, ..OWN }, name);
+        assert_eq!(untouched.facts().engine, whole.facts().engine);
+        assert_eq!(untouched.logits(&tokens).expect("logits"), a);
+    }
+}
+
+#[test]
 fn four_bits_are_of_the_layers_alone_and_said() {
     for name in [BUNDLED[0], BUNDLED[1], "grouped", "qwen2", "lora-qwen2"] {
-        let [whole, eight, four] = [Quant::None, Quant::Q8_0, Quant::Q4_0]
-            .map(|quant| load_in(Ways { quant, engine: Engine::Own }, name));
+        let [whole, eight, four] =
+            [Quant::None, Quant::Q8_0, Quant::Q4_0].map(|quant| load_in(Ways { quant, ..OWN }, name));
         assert!(
             four.facts().engine.contains("q4_0") && four.facts().engine.contains("q8_0"),
             "{}",
@@ -157,9 +175,7 @@ fn four_bits_are_of_the_layers_alone_and_said() {
 
 #[test]
 fn quantising_what_the_engine_has_not_is_refused_by_name() {
-    let registry = Registry::discover(Some(&models()));
-    let found = registry.find("gemma2").expect("known");
-    let refused = Model::load_in(QUANTISED, &found, &registry, SILENT, &Cancel::new());
+    let refused = super::support::load_in(QUANTISED, "gemma2");
     super::support::refused(refused, &["gemma2", "quant = q8_0"]);
 }
 

@@ -1,7 +1,7 @@
 //! What the tests share: loading, copying a model to break it, comparing numbers.
 
 use juxta::fault::{Error, Result};
-use juxta::generate::{Model, Registry};
+use juxta::generate::{Model, Registry, Ways};
 use juxta::job::{Cancel, SILENT};
 use std::path::{Path, PathBuf};
 
@@ -31,8 +31,12 @@ pub fn shared(path: &str) -> Option<PathBuf> {
 
 /// Loads the model of that name or path, with the tiny models known.
 pub fn load(name_or_path: &str) -> Result<Model> {
+    load_in(Ways::default(), name_or_path)
+}
+
+pub fn load_in(ways: Ways, name_or_path: &str) -> Result<Model> {
     let registry = Registry::discover(Some(&models()));
-    Model::load(&registry.find(name_or_path)?, &registry, SILENT, &Cancel::new())
+    Model::load_in(ways, &registry.find(name_or_path)?, &registry, SILENT, &Cancel::new())
 }
 
 /// A copy of one tiny model, to be broken. The folder is removed when this is dropped.

@@ -2,7 +2,7 @@
 //! Those of quantised tiles have a room of their own, `avx2_quants`.
 
 use super::avx2_quants::quants;
-use super::{TILE, Tiles, Vectors, lanes};
+use super::{Activations, TILE, Tiles, Vectors, lanes};
 use std::arch::x86_64::*;
 use std::ops::Range;
 
@@ -216,8 +216,14 @@ impl Panel {
 }
 
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(super) fn quantise(floats: &[f32], numbers: &mut [i16], scales: &mut [f32], sums: &mut [f32]) {
-    lanes::quantise(floats, numbers, scales, sums);
+pub(super) fn quantise(
+    to: Activations,
+    floats: &[f32],
+    numbers: &mut [i16],
+    scales: &mut [f32],
+    sums: &mut [f32],
+) {
+    lanes::quantise(to, floats, numbers, scales, sums);
 }
 
 #[target_feature(enable = "avx2,fma,f16c")]

@@ -12,10 +12,10 @@ use super::{BLOCK, Block, Q4_0, Q4_1, Q4K, Q5_0, Q5_1, Q5K, Q6K, Q8_0, TILE, Vec
 use std::arch::x86_64::*;
 
 /// Bytes from what is being multiplied to what is fetched meanwhile.
-const AHEAD: usize = 4096;
+pub(super) const AHEAD: usize = 4096;
 
 /// Blocks in vectors: what [`Block`] gives, to the bit.
-trait Wide: Block {
+pub(super) trait Wide: Block {
     /// [`Block::group`].
     ///
     /// # Safety

@@ -1,7 +1,7 @@
 //! Loops over eight lanes in plain Rust, which the compiler turns into vectors of whatever width it is asked for: used as
 //! they are, and once more by `avx2`. The order of every sum is written out, so both give the same.
 
-use super::BLOCK;
+use super::{Activations, BLOCK};
 
 const LANES: usize = 8;
 
@@ -98,7 +98,31 @@ pub(super) fn norm(x: &[f32], weight: &[f32], epsilon: f32, out: &mut [f32]) {
 }
 
 #[inline(always)]
-pub(super) fn quantise(floats: &[f32], numbers: &mut [i16], scales: &mut [f32], sums: &mut [f32]) {
+pub(super) fn quantise(
+    to: Activations,
+    floats: &[f32],
+    numbers: &mut [i16],
+    scales: &mut [f32],
+    sums: &mut [f32],
+) {
+    match to {
+        Activations::Bits16 => rounded::<32_767>(floats, numbers, scales, sums, |scale| scale),
+        // The numbers are made with the scale before it is rounded, as ggml has it.
+        Activations::Bits8 => {
+            rounded::<127>(floats, numbers, scales, sums, |scale| half(scale).to_f32());
+        }
+    }
+}
+
+#[inline(always)]
+fn rounded<const MOST: i16>(
+    floats: &[f32],
+    numbers: &mut [i16],
+    scales: &mut [f32],
+    sums: &mut [f32],
+    kept: impl Fn(f32) -> f32,
+) {
+    let most = f32::from(MOST);
     let blocks = floats.chunks_exact(BLOCK).zip(numbers.chunks_exact_mut(BLOCK));
     for ((floats, numbers), (scale, sum)) in blocks.zip(scales.iter_mut().zip(sums)) {
         let top = folded(floats, 0.0, |a, b| {
@@ -107,15 +131,20 @@ pub(super) fn quantise(floats: &[f32], numbers: &mut [i16], scales: &mut [f32], 
         });
         // A sum that starts from nought times each number is nought, or none.
         let sane = folded(floats, 0.0, |a, b| a + b * 0.0);
-        let by = if top > 0.0 { 32_767.0 / top } else { 0.0 };
+        let by = if top > 0.0 { most / top } else { 0.0 };
         // Of numbers so small that the quotient has no end, nothing is left.
         let by = if by.is_finite() { by } else { 0.0 };
-        *scale = top / 32_767.0 + sane;
+        *scale = kept(top / most) + sane;
         for (number, float) in numbers.iter_mut().zip(floats) {
             const ROUND: f32 = 12_582_912.0;
-            let scaled = (float * by).clamp(-32_767.0, 32_767.0);
+            let scaled = (float * by).clamp(-most, most);
             *number = (scaled + ROUND - ROUND) as i32 as i16;
         }
         *sum = numbers.iter().map(|n| i32::from(*n)).sum::<i32>() as f32 * *scale;
     }
+}
+
+/// A number in half precision. (Miri has not the instruction that is taken elsewhere.)
+pub(crate) fn half(x: f32) -> half::f16 {
+    if cfg!(miri) { half::f16::from_f32_const(x) } else { half::f16::from_f32(x) }
 }

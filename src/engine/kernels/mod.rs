@@ -5,13 +5,14 @@
 //! nothing else: an output is the same, bit for bit, whatever else is computed beside it, on however many threads. That is
 //! what lets two answers be read from one pass over the weights without either changing.
 //!
-//! Two ways, chosen at run time: AVX2 with FMA and F16C, and plain Rust. They differ in the last bits (FMA rounds once).
+//! Three ways, chosen at run time: AVX-512 with VNNI for quantised weights, AVX2 with FMA and F16C, and plain Rust. The first
+//! two give the same bits; the last one differs in the last of them (FMA rounds once).
 //!
 //! Safety. Everything public here is a safe function over slices that checks all lengths before a pointer is made of one.
-//! Instructions beyond the baseline are reached only through a [`Kernel`] that [`Kernel::best`] has made after asking the
+//! Instructions beyond the baseline are reached only through a [`Kernel`] that [`Kernel::all`] has made after asking the
 //! processor. [`Pool`] lends a closure and disjoint parts of a slice to threads for the time of one call. Each block of
 //! `unsafe` says which of these it rests on. Tested against scalar loops on random and extreme numbers below, and the same
-//! tests under valgrind and the address sanitiser: `tests/reference/sanitised.sh`.
+//! tests under Miri, valgrind and the address sanitiser: `tests/reference/sanitised.sh`.
 //!
 //! Knows no models: rows, columns, numbers.
 #![allow(unsafe_code)]
@@ -22,6 +23,8 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx2_quants;
+#[cfg(target_arch = "x86_64")]
+mod avx512_quants;
 mod lanes;
 mod plain;
 mod pool;
@@ -29,6 +32,7 @@ mod pool;
 mod tests;
 mod tiles;
 
+pub(crate) use lanes::half;
 pub use pool::{Part, Pool};
 pub use tiles::{Block, Q4_0, Q4_1, Q4K, Q5_0, Q5_1, Q5K, Q6K, Q8_0};
 
@@ -135,7 +139,7 @@ pub struct Vectors<'a> {
     pub inner: usize,
 }
 
-/// Vectors in 16 bits: number = quant × scale of its block.
+/// Vectors in whole numbers of [`Activations`]: number = quant × scale of its block.
 #[derive(Debug, Clone, Copy)]
 pub struct Quants<'a> {
     /// `[n, inner]`.
@@ -148,42 +152,83 @@ pub struct Quants<'a> {
 
 /// The loops for this processor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Kernel(Way);
+pub struct Kernel {
+    way: Way,
+    activations: Activations,
+}
 
 /// Private, so that nobody can claim instructions that are not there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Way {
     #[cfg(target_arch = "x86_64")]
+    Avx512,
+    #[cfg(target_arch = "x86_64")]
     Avx2,
     Plain,
+}
+
+/// What vectors are rounded to before they are multiplied with quantised weights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Activations {
+    /// 16 bits of the largest of 32: next to nothing is lost.
+    #[default]
+    Bits16,
+    /// ggml's `Q8_0`: 8 bits of the largest of 32, with a scale in half precision. What llama.cpp does where weights are in
+    /// blocks of 32.
+    Bits8,
 }
 
 impl Kernel {
     /// The fastest that this processor has.
     pub fn best() -> Self {
+        Self::all()[0]
+    }
+
+    /// All that this processor has, the fastest first.
+    pub fn all() -> Vec<Self> {
+        let mut ways = Vec::new();
         #[cfg(target_arch = "x86_64")]
-        if !cfg!(miri)
-            && is_x86_feature_detected!("avx2")
+        if is_x86_feature_detected!("avx2")
             && is_x86_feature_detected!("fma")
             && is_x86_feature_detected!("f16c")
         {
-            return Self(Way::Avx2);
+            if is_x86_feature_detected!("avx512f")
+                && is_x86_feature_detected!("avx512bw")
+                && is_x86_feature_detected!("avx512dq")
+                && is_x86_feature_detected!("avx512vnni")
+            {
+                ways.push(Way::Avx512);
+            }
+            ways.push(Way::Avx2);
         }
-        Self(Way::Plain)
+        ways.push(Way::Plain);
+        ways.into_iter().map(|way| Self { way, activations: Activations::default() }).collect()
     }
 
     /// The one that runs anywhere.
     pub fn plain() -> Self {
-        Self(Way::Plain)
+        Self { way: Way::Plain, activations: Activations::default() }
+    }
+
+    /// The same, rounding vectors otherwise.
+    pub fn rounding_to(self, activations: Activations) -> Self {
+        Self { activations, ..self }
     }
 
     /// What it is called in records.
     pub fn name(self) -> &'static str {
-        match self.0 {
+        match self.way {
+            #[cfg(target_arch = "x86_64")]
+            Way::Avx512 => "avx512-vnni",
             #[cfg(target_arch = "x86_64")]
             Way::Avx2 => "avx2",
             Way::Plain => "portable",
         }
+    }
+
+    /// To what it rounds vectors.
+    pub fn activations(self) -> Activations {
+        self.activations
     }
 
     /// `out[v, row] = Σ tiles[row, k] · x[v, k]` for each vector v and row of the tiles; `out` is `[n, rows]`.
@@ -199,16 +244,19 @@ impl Kernel {
             let blocks = x.n * (x.inner / BLOCK);
             assert!(q.scales.len() == blocks && q.sums.len() == blocks, "scales");
         }
-        match self.0 {
+        match self.way {
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: the way exists only where `best` found the instructions; the lengths were checked just now.
+            // SAFETY: the way exists only where `all` found the instructions; the lengths were checked just now.
+            Way::Avx512 => unsafe { avx512_quants::multiply(tiles, count, x, out) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: as above.
             Way::Avx2 => unsafe { avx2::multiply(tiles, count, x, out) },
             Way::Plain => plain::multiply(tiles, count, x, out),
         }
     }
 
-    /// Vectors in 16 bits, block by block, and the blocks' sums: scale = largest magnitude / 32767. A block with numbers that are none gets a
-    /// scale that is none, so that what is computed from it is seen to be broken.
+    /// Vectors in whole numbers, block by block, and the blocks' sums: scale = largest magnitude / 32767, or / 127. A block with
+    /// numbers that are none gets a scale that is none, so that what is computed from it is seen to be broken.
     ///
     /// # Panics
     /// If the lengths do not fit each other.
@@ -218,20 +266,21 @@ impl Kernel {
             floats.len() == numbers.len() && floats.len() == blocks * BLOCK && sums.len() == blocks,
             "blocks"
         );
-        match self.0 {
+        let to = self.activations;
+        match self.way {
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: the way exists only where `best` found the instructions; there are no pointers in it.
-            Way::Avx2 => unsafe { avx2::quantise(floats, numbers, scales, sums) },
-            Way::Plain => lanes::quantise(floats, numbers, scales, sums),
+            // SAFETY: the ways exist only where `all` found the instructions; there are no pointers in it.
+            Way::Avx512 | Way::Avx2 => unsafe { avx2::quantise(to, floats, numbers, scales, sums) },
+            Way::Plain => lanes::quantise(to, floats, numbers, scales, sums),
         }
     }
 
     /// Softmax in place.
     pub fn softmax(self, scores: &mut [f32]) {
-        match self.0 {
+        match self.way {
             #[cfg(target_arch = "x86_64")]
             // SAFETY: as above.
-            Way::Avx2 => unsafe { avx2::softmax(scores) },
+            Way::Avx512 | Way::Avx2 => unsafe { avx2::softmax(scores) },
             Way::Plain => lanes::softmax(scores),
         }
     }
@@ -242,10 +291,10 @@ impl Kernel {
     /// If the lengths differ.
     pub fn gated(self, gate: &mut [f32], up: &[f32]) {
         assert_eq!(gate.len(), up.len());
-        match self.0 {
+        match self.way {
             #[cfg(target_arch = "x86_64")]
             // SAFETY: as above.
-            Way::Avx2 => unsafe { avx2::gated(gate, up) },
+            Way::Avx512 | Way::Avx2 => unsafe { avx2::gated(gate, up) },
             Way::Plain => lanes::gated(gate, up),
         }
     }
@@ -256,10 +305,10 @@ impl Kernel {
     /// If the lengths differ.
     pub fn norm(self, x: &[f32], weight: &[f32], epsilon: f32, out: &mut [f32]) {
         assert!(x.len() == weight.len() && x.len() == out.len());
-        match self.0 {
+        match self.way {
             #[cfg(target_arch = "x86_64")]
             // SAFETY: as above.
-            Way::Avx2 => unsafe { avx2::norm(x, weight, epsilon, out) },
+            Way::Avx512 | Way::Avx2 => unsafe { avx2::norm(x, weight, epsilon, out) },
             Way::Plain => lanes::norm(x, weight, epsilon, out),
         }
     }

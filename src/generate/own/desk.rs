@@ -4,7 +4,7 @@
 //! have asked, the last to come makes one pass for everyone and wakes the others. One that lets the rest wait (its thread is
 //! kept from running, its words go to a slow place) is not waited for long: a pass is made without it.
 
-use super::{Base, kernel, pool};
+use super::{Base, pool};
 use crate::job::Cancel;
 use juxta_engine::{Adapter, Reading, Row};
 use std::collections::HashMap;
@@ -164,7 +164,7 @@ impl<'a> Pass<'a> {
             .iter_mut()
             .map(|a| Reading { row: &mut a.row, tokens: &a.tokens, answers: a.answers })
             .collect();
-        let logits = base.network.pass(pool(), kernel(), &mut readings, &go_on);
+        let logits = base.network.pass(pool(), base.kernel(), &mut readings, &go_on);
         let read = logits.is_some();
         let mut logits = logits.unwrap_or_default().into_iter();
         self.numbers.clear();

@@ -16,7 +16,7 @@ use super::codec::Codec;
 use super::decoder::Parts;
 use super::inspect::check_memory;
 use super::shape::Shape;
-use super::ways::Quant;
+use super::ways::{Activations, Quant, Ways};
 use crate::fault::Result;
 use crate::folder::Folder;
 use crate::job::{Cancel, Progress, Report, threads};
@@ -40,7 +40,7 @@ pub(super) struct Base {
     read: Shape,
     /// BLAKE3 of its weights.
     pub(super) digest: String,
-    quant: Quant,
+    ways: Ways,
     desk: Desk,
     shelf: Shelf,
     speed: OnceLock<f64>,
@@ -48,14 +48,18 @@ pub(super) struct Base {
 
 impl Base {
     /// From a decoder's parts, whose shape [`suits`].
-    pub(super) fn new(parts: Parts, read: Shape, digest: String, quant: Quant) -> candle_core::Result<Self> {
+    pub(super) fn new(parts: Parts, read: Shape, digest: String, ways: Ways) -> candle_core::Result<Self> {
         let shape = parts.shape.clone();
-        Ok(Self::with(pack::network(parts, quant)?, shape, read, digest, quant))
+        Ok(Self::with(pack::network(parts, ways.quant)?, shape, read, digest, ways))
     }
 
-    fn with(network: Network, shape: Shape, read: Shape, digest: String, quant: Quant) -> Self {
+    fn with(network: Network, shape: Shape, read: Shape, digest: String, ways: Ways) -> Self {
+        let network = match ways.activations {
+            Activations::Bits16 => network,
+            Activations::Bits8 => network.keeping_floats(),
+        };
         let (desk, shelf, speed) = (Desk::default(), Shelf::default(), OnceLock::new());
-        Self { network, shape, read, digest, quant, desk, shelf, speed }
+        Self { network, shape, read, digest, ways, desk, shelf, speed }
     }
 
     /// Bytes of weights that one pass reads.
@@ -71,7 +75,20 @@ impl Base {
     /// What computes it, in which numbers, as records say it.
     pub(super) fn engine(&self) -> String {
         let numbers = self.network.formats();
-        format!("juxta-engine {} {numbers} {}", self.shape.family, kernel().name())
+        let rounding = match self.ways.activations {
+            Activations::Bits8 if self.network.is_rounded() => " 8-bit activations",
+            _ => "",
+        };
+        format!("juxta-engine {} {numbers} {}{rounding}", self.shape.family, self.kernel().name())
+    }
+
+    /// The loops that compute it.
+    fn kernel(&self) -> Kernel {
+        static BEST: OnceLock<Kernel> = OnceLock::new();
+        BEST.get_or_init(Kernel::best).rounding_to(match self.ways.activations {
+            Activations::Bits16 => juxta_engine::Activations::Bits16,
+            Activations::Bits8 => juxta_engine::Activations::Bits8,
+        })
     }
 }
 
@@ -80,17 +97,17 @@ impl Base {
 pub(super) fn shared(
     folder: &Folder,
     name: &str,
-    quant: Quant,
+    ways: Ways,
     report: Report,
     cancel: &Cancel,
 ) -> Result<(Arc<Base>, Codec)> {
     let read = Shape::read(folder)?;
     let digest = checkpoint::digest(folder)?;
     let codec = Codec::read(folder, &read.eos)?;
-    let base = in_memory(&read, &digest, quant, cancel, || {
+    let base = in_memory(&read, &digest, ways, cancel, || {
         let Unread { shape, mut listing, .. } = Unread::open(folder)?;
         cancel.check()?;
-        check_memory(&folder.place(""), pack::bytes_read(&shape, &listing, quant))?;
+        check_memory(&folder.place(""), pack::bytes_read(&shape, &listing, ways.quant))?;
         let (mut done, total) = (0, shape.tensors().count() as u64);
         let mut step = || -> Result<()> {
             cancel.check()?;
@@ -98,18 +115,18 @@ pub(super) fn shared(
             done += 1;
             Ok(())
         };
-        let network = pack::read(&shape, &mut listing, quant, &mut step)?;
-        Ok(Base::with(network, shape, read.clone(), digest.clone(), quant))
+        let network = pack::read(&shape, &mut listing, ways.quant, &mut step)?;
+        Ok(Base::with(network, shape, read.clone(), digest.clone(), ways))
     })?;
     Ok((base, codec))
 }
 
-/// The base weights with this `digest` and with settings `read`, in `quant`: those in memory, if somebody has them, else what
+/// The base weights with this `digest` and with settings `read`, computed in these `ways`: those in memory, if somebody has them, else what
 /// `load` gives. Whoever wants the same ones meanwhile waits.
 pub(super) fn in_memory(
     read: &Shape,
     digest: &str,
-    quant: Quant,
+    ways: Ways,
     cancel: &Cancel,
     load: impl FnOnce() -> Result<Base>,
 ) -> Result<Arc<Base>> {
@@ -117,7 +134,7 @@ pub(super) fn in_memory(
     let mut all = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
     cancel.check()?;
     all.retain(|base| base.strong_count() > 0);
-    let same = |base: &Arc<Base>| base.digest == digest && base.quant == quant && base.read == *read;
+    let same = |base: &Arc<Base>| base.digest == digest && base.ways == ways && base.read == *read;
     if let Some(base) = all.iter().filter_map(Weak::upgrade).find(same) {
         return Ok(base);
     }
@@ -130,7 +147,7 @@ pub(super) fn in_memory(
 /// one is merged.
 pub(super) fn beside(adapter: &Adapter, base: &Base) -> Result<Option<Arc<juxta_engine::Adapter>>> {
     let Some(halves) = adapter.halves(&base.shape)? else { return Ok(None) };
-    let quantised = base.quant != Quant::None;
+    let quantised = base.ways.quant != Quant::None;
     let packed = pack::adapter(adapter, halves, &base.shape, &base.network, quantised)?;
     Ok(Some(Arc::new(packed)))
 }
@@ -139,9 +156,4 @@ pub(super) fn beside(adapter: &Adapter, base: &Base) -> Result<Option<Arc<juxta_
 fn pool() -> &'static Pool {
     static POOL: OnceLock<Pool> = OnceLock::new();
     POOL.get_or_init(|| Pool::new(threads::all()))
-}
-
-fn kernel() -> Kernel {
-    static KERNEL: OnceLock<Kernel> = OnceLock::new();
-    *KERNEL.get_or_init(Kernel::best)
 }
