@@ -238,7 +238,7 @@ fn bare(cut: &[Cut], dir: &Path) -> (Duration, Duration) {
     let body = builder.add_text_field("text", text);
     let numbers = ["number", "start", "end"].map(|name| builder.add_u64_field(name, number.clone()));
     let index = tantivy::Index::create_in_dir(dir, builder.build()).expect("made");
-    index.tokenizers().register("t", Terms::of_language("en").analyzer());
+    index.tokenizers().register("t", Terms::chain("en"));
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(8);
     let started = Instant::now();
     let mut writer =

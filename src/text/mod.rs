@@ -5,6 +5,7 @@ mod bounds;
 mod counted;
 mod json;
 mod numbered;
+mod remembering;
 mod sentences;
 mod terms;
 mod visible;

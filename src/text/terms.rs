@@ -1,7 +1,9 @@
 //! Terms: what the index keeps of words. Folded and stemmed, so that "Inhibitors" is found by "inhibits".
 
 use super::is_stop_word;
+use super::remembering::Remembering;
 use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
 use tantivy::tokenizer::{
     AsciiFoldingFilter, Language, LowerCaser, RemoveLongFilter, SimpleTokenizer, Stemmer, TextAnalyzer,
     TokenStream,
@@ -14,6 +16,8 @@ const LONGEST: usize = 100;
 #[derive(Clone)]
 pub struct Terms {
     analyzer: TextAnalyzer,
+    /// Copies that have met words already and are not in use.
+    idle: Arc<Mutex<Vec<TextAnalyzer>>>,
 }
 
 /// A term and where it stands.
@@ -30,6 +34,13 @@ pub struct Term {
 impl Terms {
     /// For an ISO 639-1 code; a language without a stemmer is only folded.
     pub fn of_language(code: &str) -> Self {
+        let chain = Self::chain(code);
+        let analyzer = TextAnalyzer::builder(Remembering::new(chain)).build();
+        Self { analyzer, idle: Arc::default() }
+    }
+
+    /// The chain of tantivy's own filters that says what the term of a word is.
+    pub fn chain(code: &str) -> TextAnalyzer {
         let simple = TextAnalyzer::builder(SimpleTokenizer::default())
             .filter(RemoveLongFilter::limit(LONGEST))
             .filter(LowerCaser)
@@ -55,11 +66,10 @@ impl Terms {
             "tr" => Some(Language::Turkish),
             _ => None,
         };
-        let analyzer = match language {
+        match language {
             Some(language) => simple.filter(Stemmer::new(language)).build(),
             None => simple.build(),
-        };
-        Self { analyzer }
+        }
     }
 
     /// The analyzer itself, for the index.
@@ -69,7 +79,9 @@ impl Terms {
 
     /// The terms of a text, in order.
     pub fn of(&self, text: &str) -> Vec<Term> {
-        let mut analyzer = self.analyzer.clone();
+        let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let taken = idle().pop();
+        let mut analyzer = taken.unwrap_or_else(|| self.analyzer.clone());
         let mut stream = analyzer.token_stream(text);
         let mut found = Vec::new();
         while let Some(token) = stream.next() {
@@ -77,6 +89,8 @@ impl Terms {
             let is_stop_word = is_stop_word(&super::fold(&text[range.clone()]));
             found.push(Term { range, term: token.text.clone(), is_stop_word });
         }
+        drop(stream);
+        idle().push(analyzer);
         found
     }
 
