@@ -17,11 +17,11 @@ pub(super) struct Numbers {
 impl Numbers {
     /// Has the lab's models computed so.
     pub(super) fn set(&self, lab: &Lab) {
-        let Ways { quant, activations, engine } = lab.models.ways();
+        let ways = lab.models.ways();
         lab.models.set_ways(Ways {
-            quant: self.quant.unwrap_or(quant),
-            activations: self.activations.unwrap_or(activations),
-            engine,
+            quant: self.quant.unwrap_or(ways.quant),
+            activations: self.activations.unwrap_or(ways.activations),
+            ..ways
         });
     }
 }

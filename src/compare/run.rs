@@ -6,7 +6,7 @@ use super::pair::{Models, Pair};
 use super::support::{Support, support};
 use super::trial::{self, Answer, Finish, Rerun, Role, Side, Trial};
 use crate::fault::{Error, Result};
-use crate::generate::{Contender, Count, Kind, Model, Sampling, Step};
+use crate::generate::{Contender, Count, Guessing, Kind, Model, Sampling, Step};
 use crate::job::{Cancel, Progress};
 use crate::prompt::{self, Message, Packed};
 use crate::retrieve::{Hit, Index, Settings, SoFar};
@@ -83,7 +83,9 @@ pub fn run(
         let [a, b] = &loaded;
         events(Event::PerToken(PerToken::of([a, b].map(|model| model.as_deref().ok()))));
     }
-    let asked = Asked { messages: &packed.messages, passages: &hits[..packed.passages] };
+    // Where times are to be each answer's own, nothing is taken from what others said.
+    let guessing = if request.apart { Guessing::Text } else { Guessing::Said };
+    let asked = Asked { messages: &packed.messages, passages: &hits[..packed.passages], guessing };
     let one = &|side: Side| {
         let (contender, model) = (contenders[side.index()], &loaded[side.index()]);
         told(side, contender, model, &asked, &request.sampling, events, cancel)
@@ -155,7 +157,7 @@ pub fn again(
     let asked_at = Timestamp::now();
     let model = load_one(side, contender, models, events, cancel);
     cancel.check()?;
-    let asked = Asked { messages: &old.rerun.messages, passages: old.passages() };
+    let asked = Asked { messages: &old.rerun.messages, passages: old.passages(), guessing: Guessing::Text };
     let mut new = old.clone();
     new.answers[side.index()] = told(side, contender, &model, &asked, sampling, events, cancel);
     new.id = trial::new_id(asked_at, &old.question);
@@ -171,6 +173,8 @@ pub struct Asked<'a> {
     pub messages: &'a [Message],
     /// The passages that are in it, in the order of their numbers.
     pub passages: &'a [Hit],
+    /// What tokens of the answer are guessed from.
+    pub guessing: Guessing,
 }
 
 type Loaded = Result<Arc<Model>>;
@@ -299,10 +303,11 @@ fn fill(
     answer.system_folded = model.codec().is_some_and(|codec| codec.folds_system(asked.messages));
     answer.prompt_digest = Some(blake3::hash(prompt.as_bytes()).to_hex().to_string());
     let mut served = None;
-    let said = model.generate(&prompt, &answer.sampling, cancel, &mut |step| match step {
-        Step::Served(told) => served = Some(told),
-        step => steps(step),
-    });
+    let said =
+        model.generate_from((&prompt, asked.guessing), &answer.sampling, cancel, &mut |step| match step {
+            Step::Served(told) => served = Some(told),
+            step => steps(step),
+        });
     answer.served = served;
     let said = said?;
     answer.text = said.text;

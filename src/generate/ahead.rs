@@ -2,10 +2,25 @@
 //!
 //! An answer from passages says much that stands in them. Where its last tokens stood before, in the prompt or in the answer
 //! itself, what followed there is guessed to follow here, and is read in the same pass as the last token (prompt lookup:
-//! Yang et al. 2023, arXiv 2304.04487). Every token is still chosen from its own logits, in order, and a guess that was wrong
-//! is forgotten with all that was read behind it: the answer is the same, bit for bit, in fewer passes.
+//! Yang et al. 2023, arXiv 2304.04487). A base and its adapters often agree: what was said to the same prompt before is
+//! guessed to be said again, for as long as it is (speculative decoding with the draft of another: Leviathan et al. 2023, arXiv
+//! 2211.17192). Every token is still chosen from its own logits, in order, and a guess that was wrong is forgotten with all
+//! that was read behind it: the answer is the same, bit for bit, in fewer passes.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// What tokens are guessed from. No answer is another for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Guessing {
+    /// Nothing: a pass for each token.
+    Nothing,
+    /// The prompt and the answer so far: how fast an answer comes hangs on nothing but itself.
+    #[default]
+    Text,
+    /// Those, and what was said to the same prompt before from the same weights.
+    Said,
+}
 
 /// Tokens that must have stood before in the same order for a guess.
 const SHORTEST: usize = 2;
@@ -17,6 +32,10 @@ const MOST: usize = 7;
 /// An answer's prompt and tokens so far, and what was guessed and read ahead of them.
 pub(super) struct Ahead {
     seen: Vec<u32>,
+    /// How many of `seen` are the prompt's.
+    prompt: usize,
+    /// What was said to the same prompt before, the latest last.
+    said: Vec<Arc<[u32]>>,
     /// How many tokens are guessed: twice as many where all held, as many as held where not all did.
     hope: usize,
     held: usize,
@@ -26,10 +45,12 @@ pub(super) struct Ahead {
 }
 
 impl Ahead {
-    /// Before the first token of an answer to `prompt`.
-    pub(super) fn new(prompt: &[u32]) -> Self {
+    /// Before the first token of an answer to `prompt`, to which all this was `said` before.
+    pub(super) fn new(prompt: &[u32], said: Vec<Arc<[u32]>>) -> Self {
         Self {
             seen: prompt.to_vec(),
+            prompt: prompt.len(),
+            said,
             hope: SHORTEST,
             held: 0,
             guessed: VecDeque::new(),
@@ -57,14 +78,33 @@ impl Ahead {
 
     /// Up to `most` tokens that may follow the last one.
     pub(super) fn guess(&mut self, most: usize) -> Vec<u32> {
-        let end = self.seen.len();
-        let alike = |at: usize| {
-            let back = self.seen[..at].iter().rev().zip(self.seen.iter().rev());
+        let most = self.hope.min(most);
+        let behind = |tokens: &[u32], at: usize| tokens[at..tokens.len().min(at + most)].to_vec();
+        let answer = &self.seen[self.prompt..];
+        // One that was the same to here.
+        let agreeing =
+            self.said.iter().rev().find(|said| said.len() > answer.len() && said.starts_with(answer));
+        if let Some(said) = agreeing {
+            return behind(said, answer.len());
+        }
+        let alike = |tokens: &[u32], at: usize| {
+            let back = tokens[..at].iter().rev().zip(self.seen.iter().rev());
             back.take(LONGEST).take_while(|(a, b)| a == b).count()
         };
-        // The longest run; of equals, the latest.
-        let best = (SHORTEST..end).map(|at| (alike(at), at)).max().filter(|(run, _)| *run >= SHORTEST);
-        best.map_or_else(Vec::new, |(_, at)| self.seen[at..end.min(at + self.hope.min(most))].to_vec())
+        // The longest run; of equals, what was said before others, and the latest.
+        let places = |tokens: &'_ [u32]| (SHORTEST..tokens.len()).map(|at| (alike(tokens, at), at)).max();
+        let of_said = self.said.iter().enumerate().filter_map(|(n, said)| Some((places(said)?, n + 1)));
+        let all = of_said.chain(places(&self.seen).map(|place| (place, 0)));
+        let best = all.max_by_key(|((run, at), n)| (*run, *n, *at)).filter(|((run, _), _)| *run >= SHORTEST);
+        best.map_or_else(Vec::new, |((_, at), n)| match n {
+            0 => behind(&self.seen, at),
+            n => behind(&self.said[n - 1], at),
+        })
+    }
+
+    /// The tokens of the answer so far.
+    pub(super) fn answer(&self) -> &[u32] {
+        &self.seen[self.prompt..]
     }
 
     /// Keeps what was read: `guesses` behind the last token, and the logits behind that and each of them. The first of these.
@@ -83,7 +123,7 @@ mod tests {
     /// The guesses behind `tokens`, of which the last was just chosen.
     fn guesses(tokens: &[u32], most: usize) -> Vec<u32> {
         let (last, before) = tokens.split_last().expect("one");
-        let mut ahead = Ahead::new(before);
+        let mut ahead = Ahead::new(before, Vec::new());
         assert_eq!(ahead.choose(*last), None);
         ahead.guess(most)
     }
@@ -100,8 +140,25 @@ mod tests {
     }
 
     #[test]
+    fn what_was_said_before_to_the_same_prompt_is_guessed_to_be_said_again() {
+        let said: Vec<Arc<[u32]>> = vec![[5, 6, 7, 8].into(), [5, 6, 9, 4, 3].into()];
+        let mut ahead = Ahead::new(&[1, 2, 6, 1, 1], said);
+        assert_eq!(ahead.choose(5), None);
+        assert_eq!(ahead.guess(7), [6, 9], "the latest that is the same to here, though it is one word");
+        ahead.choose(6);
+        ahead.choose(7);
+        assert_eq!(ahead.guess(7), [8], "another that is the same to here");
+        ahead.choose(1);
+        assert!(ahead.guess(7).is_empty());
+        ahead.choose(9);
+        ahead.choose(4);
+        assert_eq!(ahead.guess(7), [3], "where it comes back to what was said");
+        assert_eq!(ahead.answer(), [5, 6, 7, 1, 9, 4]);
+    }
+
+    #[test]
     fn guesses_grow_while_they_hold_and_shrink_when_they_do_not() {
-        let mut ahead = Ahead::new(&[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 99, 1]);
+        let mut ahead = Ahead::new(&[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 99, 1], Vec::new());
         assert_eq!(ahead.choose(2), None);
         let read = |ahead: &mut Ahead| {
             let guesses = ahead.guess(7);

@@ -36,6 +36,7 @@ mod source;
 mod ways;
 mod weights;
 
+pub use ahead::Guessing;
 pub use answer::{Completion, Count, Finish, Step};
 pub use card::{CARD, Card, TrainedOn};
 pub use checkpoint::{Checkpoint, digest};

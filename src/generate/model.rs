@@ -1,5 +1,6 @@
 //! What answers, whatever it is made of: a network of weights, answers that were recorded elsewhere, a server.
 
+use super::ahead::Guessing;
 use super::answer::{Completion, Step};
 use super::codec::Codec;
 use super::endpoint::Remote;
@@ -171,8 +172,22 @@ impl Model {
         cancel: &Cancel,
         on: &mut dyn FnMut(Step),
     ) -> Result<Completion> {
+        self.generate_from((prompt, Guessing::default()), sampling, cancel, on)
+    }
+
+    /// As [`Self::generate`], with tokens guessed from something else, or nothing.
+    ///
+    /// # Errors
+    /// As [`Self::generate`].
+    pub fn generate_from(
+        &self,
+        (prompt, guessing): (&str, Guessing),
+        sampling: &Sampling,
+        cancel: &Cancel,
+        on: &mut dyn FnMut(Step),
+    ) -> Result<Completion> {
         match &self.0 {
-            Voice::Network(network) => network.generate(prompt, sampling, cancel, on),
+            Voice::Network(network) => network.generate((prompt, guessing), sampling, cancel, on),
             Voice::Recorded(recorded) => recorded.generate(prompt, cancel, on),
             Voice::Remote(remote) => remote.generate(prompt, sampling, cancel, on),
         }

@@ -33,8 +33,6 @@ pub(super) struct Network {
     vocabulary: usize,
     /// Tokens of the prompt that are read at once.
     chunk: usize,
-    /// Whether tokens are guessed and read ahead.
-    guesses: bool,
 }
 
 enum Engine {
@@ -254,7 +252,7 @@ impl Network {
             engine: told,
             context_tokens: window.map_or(shape.window(), |w| w.min(shape.window())),
         };
-        Self { facts, codec, engine, vocabulary: shape.vocabulary, chunk, guesses: true }
+        Self { facts, codec, engine, vocabulary: shape.vocabulary, chunk }
     }
 
     /// What must be known of it to have its answers again.

@@ -6,7 +6,7 @@ use super::Lab;
 use crate::compare::{self, Answer, Asked, Finish, Rerun, Role};
 use crate::corpus::{Entry, PassageLength, Split};
 use crate::fault::{Error, Fault, Result};
-use crate::generate::{Contender, Kind, Sampling, identity};
+use crate::generate::{Contender, Guessing, Kind, Sampling, identity};
 use crate::job::{self, Cancel, Clock, Progress, Report};
 use crate::retrieve::{self, Ranking};
 use crate::study::{self, Deed, Key, Plan, Reference, Rubric, SealedQuestion, Sources, Study};
@@ -354,7 +354,9 @@ impl Lab {
                 return Err(Error::Cancelled);
             }
             let question = run.study.question(corpus, id)?;
-            let asked = Asked { messages: &question.rerun.messages, passages: question.passages() };
+            // From its own text alone: reports say how fast each contender answered.
+            let guessing = Guessing::Text;
+            let asked = Asked { messages: &question.rerun.messages, passages: question.passages(), guessing };
             let answer =
                 compare::answer(&contender, role, &model, &asked, run.sampling, &mut |_| {}, run.cancel);
             match answer.finish {

@@ -8,6 +8,7 @@
 
 mod desk;
 mod pack;
+mod said;
 mod shelf;
 
 use super::adapter::Adapter;
@@ -23,6 +24,7 @@ use crate::job::{Cancel, Progress, Report, threads};
 use desk::Desk;
 use juxta_engine::{Kernel, Network, Pool};
 pub(super) use pack::{has, has_formats, suits};
+use said::Said;
 use shelf::Shelf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
@@ -43,6 +45,7 @@ pub(super) struct Base {
     ways: Ways,
     desk: Desk,
     shelf: Shelf,
+    said: Said,
     speed: OnceLock<f64>,
 }
 
@@ -58,8 +61,9 @@ impl Base {
             Activations::Bits16 => network,
             Activations::Bits8 => network.keeping_floats(),
         };
-        let (desk, shelf, speed) = (Desk::default(), Shelf::default(), OnceLock::new());
-        Self { network, shape, read, digest, ways, desk, shelf, speed }
+        let (desk, shelf, said, speed) =
+            (Desk::default(), Shelf::default(), Said::default(), OnceLock::new());
+        Self { network, shape, read, digest, ways, desk, shelf, said, speed }
     }
 
     /// Bytes of weights that one pass reads.
@@ -70,6 +74,16 @@ impl Base {
     /// Bytes a second at which the engine's threads can read them, measured once.
     pub(super) fn memory_speed(&self) -> f64 {
         *self.speed.get_or_init(|| juxta_engine::memory_speed(pool(), &self.network))
+    }
+
+    /// What was said to a prompt by whoever answers from these weights, the latest last.
+    pub(super) fn said(&self, prompt: &[u32]) -> Vec<Arc<[u32]>> {
+        self.said.to(prompt)
+    }
+
+    /// Remembers what was said to a prompt.
+    pub(super) fn keep_said(&self, prompt: &[u32], answer: &[u32]) {
+        self.said.keep(prompt, answer);
     }
 
     /// What computes it, in which numbers, as records say it.
