@@ -74,6 +74,13 @@ pub enum Finish {
     Cancelled,
 }
 
+/// What of a piece goes on an answer that is `text` so far. An answer begins with its first word, whoever gave it: a model that
+/// copies from the middle of a passage begins with the space before it, those of the SentencePiece kind with one of their
+/// own, some servers' with lines that are empty. A reviewer would tell contenders by it.
+pub(super) fn from_first_word<'a>(text: &str, piece: &'a str) -> &'a str {
+    if text.is_empty() { piece.trim_start() } else { piece }
+}
+
 /// An answer as it grows, of a model that chooses its tokens one by one.
 #[derive(Default)]
 pub(super) struct Growing {
@@ -99,10 +106,9 @@ impl Growing {
         self.first.get_or_insert(self.last);
     }
 
-    /// Adds what the tokens say. An answer begins with its first word: a model that copies from the middle of a
-    /// passage begins with the space before it, and those of the SentencePiece kind with one of their own.
+    /// Adds what the tokens say.
     pub(super) fn add(&mut self, piece: &str, on: &mut dyn FnMut(Step)) {
-        let piece = if self.text.is_empty() { piece.trim_start() } else { piece };
+        let piece = from_first_word(&self.text, piece);
         if piece.is_empty() {
             return;
         }

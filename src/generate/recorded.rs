@@ -4,7 +4,7 @@
 //! in a corpus. It is read once, and kept in a folder of the models as [`RECORDED`]: a JSON list of
 //! `{question_id, question, answer}`. A question is found by its text, whatever white space is in it.
 
-use super::answer::{Completion, Count, Finish, Step};
+use super::answer::{Completion, Count, Finish, Step, from_first_word};
 use super::model::Facts;
 use super::registry::Contender;
 use super::shape::LARGEST_WINDOW;
@@ -300,7 +300,7 @@ impl Recorded {
         };
         on(Step::Reading { read: 0, prompt_tokens: 0 });
         let cancelled = cancel.is_cancelled();
-        let text = if cancelled { String::new() } else { answer.clone() };
+        let text = if cancelled { "" } else { from_first_word("", answer) }.to_owned();
         if !cancelled {
             on(Step::Text { piece: text.clone(), count: Count::default() });
         }
@@ -332,7 +332,7 @@ mod tests {
 
     #[test]
     fn what_was_recorded_is_answered_to_its_question_whatever_the_passages() {
-        let table = "question_id,question,answer\nq1,Why  does\nbread rise?,x\n,\"Tea, or not?\",\"=Yes\n\u{1b}[2J.\"\nq7,,Crystals.\n";
+        let table = "question_id,question,answer\nq1,Why  does\nbread rise?,x\n,\"Tea, or not?\",\"=Yes\n\u{1b}[2J.\"\nq7,,\"\n Crystals.\"\n";
         let recording = read(
             "a.csv",
             &table.replace("Why  does\nbread rise?", "\"Why  does\nbread rise?\""),

@@ -207,6 +207,13 @@ fn a_stream_may_end_without_done_or_without_a_reason_but_not_without_both() {
 }
 
 #[test]
+fn an_answer_begins_with_its_first_word_as_those_of_models_here_do() {
+    let bytes = [piece("\n"), piece(" "), piece(" In it."), piece(" \n End."), end("stop")].concat() + DONE;
+    let asked = far(&streaming(bytes)).ask();
+    assert_eq!((asked.said().text.as_str(), asked.shown()), ("In it. \n End.", "In it. \n End.".to_owned()));
+}
+
+#[test]
 fn a_server_that_does_not_stream_is_understood() {
     for kind in ["application/json", "text/plain"] {
         let server = Server::of_models(LIST, move |_, _, stream| {

@@ -4,7 +4,7 @@
 use super::chunk::{self, Chunk, Read};
 use super::events::{Broken, Event, Events, Field};
 use crate::fault::Fault;
-use crate::generate::answer::{Count, Finish, Step};
+use crate::generate::answer::{Count, Finish, Step, from_first_word};
 use crate::job::Cancel;
 use crate::net::{Address, Hider, Key, Patience, Reply, Request, Stop, Trouble, What, retry_after, send};
 use crate::text::one_line;
@@ -401,12 +401,13 @@ struct Telling<'a, 'k> {
 impl Telling<'_, '_> {
     /// Tells a piece, if there is text in it.
     fn tell(&mut self, piece: String) {
+        let piece = from_first_word(&self.said.text, &piece);
         if piece.is_empty() {
             return;
         }
-        self.said.text.push_str(&piece);
+        self.said.text.push_str(piece);
         let count = Count { tokens: self.said.pieces, passes: None };
-        (self.on)(Step::Text { piece, count });
+        (self.on)(Step::Text { piece: piece.to_owned(), count });
     }
 }
 
