@@ -5,8 +5,8 @@
 //! nothing else: an output is the same, bit for bit, whatever else is computed beside it, on however many threads. That is
 //! what lets two answers be read from one pass over the weights without either changing.
 //!
-//! Three ways, chosen at run time: AVX-512 with VNNI for quantised weights, AVX2 with FMA and F16C, and plain Rust. The first
-//! two give the same bits; the last one differs in the last of them (FMA rounds once).
+//! Four ways, chosen at run time: AVX-512 with VNNI for quantised weights, AVX2 with FMA and F16C, NEON on ARM, and plain Rust.
+//! The first two give the same bits; plain Rust differs in the last of them (FMA rounds once).
 //!
 //! Safety. Everything public here is a safe function over slices that checks all lengths before a pointer is made of one.
 //! Instructions beyond the baseline are reached only through a [`Kernel`] that [`Kernel::all`] has made after asking the
@@ -26,6 +26,8 @@ mod avx2_quants;
 #[cfg(target_arch = "x86_64")]
 mod avx512_quants;
 mod lanes;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod plain;
 mod pool;
 #[cfg(test)]
@@ -164,6 +166,8 @@ enum Way {
     Avx512,
     #[cfg(target_arch = "x86_64")]
     Avx2,
+    #[cfg(target_arch = "aarch64")]
+    Neon,
     Plain,
 }
 
@@ -201,6 +205,11 @@ impl Kernel {
             }
             ways.push(Way::Avx2);
         }
+        // Miri has few of its instructions.
+        #[cfg(target_arch = "aarch64")]
+        if !cfg!(miri) && std::arch::is_aarch64_feature_detected!("neon") {
+            ways.push(Way::Neon);
+        }
         ways.push(Way::Plain);
         ways.into_iter().map(|way| Self { way, activations: Activations::default() }).collect()
     }
@@ -222,6 +231,8 @@ impl Kernel {
             Way::Avx512 => "avx512-vnni",
             #[cfg(target_arch = "x86_64")]
             Way::Avx2 => "avx2",
+            #[cfg(target_arch = "aarch64")]
+            Way::Neon => "neon",
             Way::Plain => "portable",
         }
     }
@@ -251,6 +262,9 @@ impl Kernel {
             #[cfg(target_arch = "x86_64")]
             // SAFETY: as above.
             Way::Avx2 => unsafe { avx2::multiply(tiles, count, x, out) },
+            #[cfg(target_arch = "aarch64")]
+            // SAFETY: as above.
+            Way::Neon => unsafe { neon::multiply(tiles, count, x, out) },
             Way::Plain => plain::multiply(tiles, count, x, out),
         }
     }
@@ -271,7 +285,7 @@ impl Kernel {
             #[cfg(target_arch = "x86_64")]
             // SAFETY: the ways exist only where `all` found the instructions; there are no pointers in it.
             Way::Avx512 | Way::Avx2 => unsafe { avx2::quantise(to, floats, numbers, scales, sums) },
-            Way::Plain => lanes::quantise(to, floats, numbers, scales, sums),
+            _ => lanes::quantise(to, floats, numbers, scales, sums),
         }
     }
 
@@ -281,7 +295,7 @@ impl Kernel {
             #[cfg(target_arch = "x86_64")]
             // SAFETY: as above.
             Way::Avx512 | Way::Avx2 => unsafe { avx2::softmax(scores) },
-            Way::Plain => lanes::softmax(scores),
+            _ => lanes::softmax(scores),
         }
     }
 
@@ -295,7 +309,7 @@ impl Kernel {
             #[cfg(target_arch = "x86_64")]
             // SAFETY: as above.
             Way::Avx512 | Way::Avx2 => unsafe { avx2::gated(gate, up) },
-            Way::Plain => lanes::gated(gate, up),
+            _ => lanes::gated(gate, up),
         }
     }
 
@@ -309,7 +323,7 @@ impl Kernel {
             #[cfg(target_arch = "x86_64")]
             // SAFETY: as above.
             Way::Avx512 | Way::Avx2 => unsafe { avx2::norm(x, weight, epsilon, out) },
-            Way::Plain => lanes::norm(x, weight, epsilon, out),
+            _ => lanes::norm(x, weight, epsilon, out),
         }
     }
 }
