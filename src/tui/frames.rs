@@ -214,7 +214,10 @@ pub(super) fn snapshot(name: &str, app: &mut App) {
 #[test]
 fn the_first_run_shows_the_corpus_being_indexed() {
     let mut app = app();
-    app.update(Message::Indexing(Progress { doing: "indexing Biomedicine".into(), done: 35, total: 100 }));
+    app.update(Message::Indexing(
+        "biomedicine".into(),
+        Progress { doing: "indexing Biomedicine".into(), done: 35, total: 100 },
+    ));
     snapshot("first_run", &mut app);
 }
 
@@ -228,7 +231,10 @@ fn a_question_is_asked_of_what_is_indexed_so_far_and_what_it_found_stays() {
     assert!(app.waiting.is_some());
     let effects = app.update(Message::Grown("biomedicine".into(), PART));
     assert!(effects.iter().any(|e| matches!(e, super::app::Effect::Ask(_))), "it waits no longer");
-    app.update(Message::Indexing(Progress { doing: "indexing Biomedicine".into(), done: 30, total: 100 }));
+    app.update(Message::Indexing(
+        "biomedicine".into(),
+        Progress { doing: "indexing Biomedicine".into(), done: 30, total: 100 },
+    ));
     app.update(Message::Trial(Event::Retrieved(hits(), Some(PART))));
     app.update(Message::Trial(Event::Packed(2)));
     app.update(Message::Trial(Event::Text(Side::A, "The base of the big toe".into(), told(6))));
@@ -341,6 +347,23 @@ fn an_error_names_what_to_do_next() {
         .next("Check the disk's space and permissions, or choose another folder with --data-dir.");
     app.update(Message::Indexed("biomedicine".into(), Err(fault)));
     snapshot("error", &mut app);
+}
+
+#[test]
+fn an_index_that_is_there_stays_whatever_one_that_was_left_still_tells() {
+    let mut app = app();
+    let told = |corpus: &str, done| {
+        let doing = format!("indexing {corpus}");
+        Message::Indexing(corpus.into(), Progress { doing, done, total: 100 })
+    };
+    app.update(told("another", 99));
+    assert!(!printed(&frame(&mut app, Theme::new(true), 80, 24)).contains("another"));
+    app.update(Message::Indexed("biomedicine".into(), Ok(367)));
+    app.update(told("another", 100));
+    app.update(told("biomedicine", 100));
+    press(&mut app, QUESTION);
+    let effects = app.update(Message::Key(KeyCode::Enter.into()));
+    assert!(effects.iter().any(|e| matches!(e, super::app::Effect::Ask(_))), "it can be asked");
 }
 
 #[test]

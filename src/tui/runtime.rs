@@ -306,7 +306,7 @@ impl Runtime {
         *slot.lock().unwrap_or_else(PoisonError::into_inner) = None;
         self.indexing = Some(job::spawn("index", move |cancel| {
             let report = |progress: Progress| {
-                let _ = sender.send(Message::Indexing(progress));
+                let _ = sender.send(Message::Indexing(entry.manifest.id.clone(), progress));
             };
             let place = |index: Index| {
                 let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);

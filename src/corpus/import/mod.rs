@@ -39,6 +39,7 @@ use super::{Split, read};
 use crate::fault::{Fault, Result};
 use crate::folder::replace;
 use crate::job::{Cancel, Report};
+use crate::text::counted;
 use found::Found;
 use recognise::Is;
 use serde::{Deserialize, Serialize};
@@ -307,8 +308,12 @@ fn manifest(asked: &Request, imported: &Imported) -> Manifest {
         title,
         domain: "imported".into(),
         description: format!(
-            "{} documents and {questions} questions, read as {}.",
-            imported.documents,
+            "{}{}, read as {}.",
+            counted(imported.documents, "document"),
+            match questions {
+                0 => String::new(),
+                n => format!(" and {}", counted(n, "question")),
+            },
             formats.join(", ")
         ),
         language: asked.language.clone().unwrap_or_else(|| "en".into()),

@@ -5,8 +5,10 @@ use super::{App, Ask, Effect, Index, Judging, Panel, Studying, Training};
 use crate::compare::{Side, Trial};
 use crate::config::Turns;
 use crate::fault::Fault;
+use crate::job::Progress;
 use crate::lab::{LONGEST_QUESTION, sampling_again};
 use crate::retrieve::SoFar;
+use crate::text::grouped;
 use crate::tui::keys::Context;
 
 impl App {
@@ -126,6 +128,16 @@ impl App {
         }
     }
 
+    /// How far the index of a corpus is. One that was left goes on to the end of its step, and still tells of it.
+    pub(super) fn indexing(&mut self, corpus: &str, progress: Progress) {
+        if corpus == self.corpus.manifest.id {
+            match &mut self.index {
+                Index::Opening(told) | Index::Growing(_, told) => *told = Some(progress),
+                Index::Ready(_) | Index::Failed(_) => {}
+            }
+        }
+    }
+
     /// So much of a corpus can be searched: a question that waits for it waits no longer.
     pub(super) fn grown(&mut self, corpus: &str, part: SoFar) -> Vec<Effect> {
         if corpus != self.corpus.manifest.id {
@@ -146,7 +158,8 @@ impl App {
         {
             self.notice = Some(format!(
                 "All is indexed; this was asked of {} of {} documents. i Enter asks again.",
-                part.documents, part.of
+                grouped(part.documents),
+                grouped(part.of)
             ));
         }
     }

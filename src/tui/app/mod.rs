@@ -60,7 +60,7 @@ pub enum Message {
     /// The terminal is gone.
     Gone,
     /// How far the index of the corpus is.
-    Indexing(Progress),
+    Indexing(String, Progress),
     /// So much of a corpus can be searched, while its index is being built.
     Grown(String, SoFar),
     /// The index of a corpus is there, or why not.

@@ -2,7 +2,7 @@
 
 use super::judging::{Field, Judging};
 use super::lists::List;
-use super::{App, Effect, Form, Index, Message, Over, Panel, PlanForm};
+use super::{App, Effect, Form, Message, Over, Panel, PlanForm};
 use crate::config::Layer;
 use crate::study::Verdict;
 use crate::tui::keys::{self, Action, Context};
@@ -24,11 +24,8 @@ impl App {
                 self.paste(&text);
                 Vec::new()
             }
-            Message::Indexing(progress) => {
-                self.index = match self.index {
-                    Index::Growing(part, _) => Index::Growing(part, Some(progress)),
-                    _ => Index::Opening(Some(progress)),
-                };
+            Message::Indexing(corpus, progress) => {
+                self.indexing(&corpus, progress);
                 Vec::new()
             }
             Message::Grown(corpus, part) => self.grown(&corpus, part),
