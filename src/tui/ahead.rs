@@ -11,8 +11,9 @@ use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long nothing is typed before the models read what is: longer than between two keys of a word.
-const PAUSE: Duration = Duration::from_millis(100);
+/// How long nothing is typed before the models read what is: shorter than between two keys of a word. What is found changes
+/// little with the last words of a question, and what was read of it by the next key is not read again.
+const PAUSE: Duration = Duration::from_millis(30);
 
 /// Models that read, or wait for a pause. Dropped, they stop.
 pub(super) struct Ahead {
