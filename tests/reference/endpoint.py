@@ -103,7 +103,8 @@ def main() -> None:
         choice, usage = whole["choices"][0], whole["usage"]
         print("juxta: ", json.dumps(answer["text"][:120]), answer["tokens"], answer["finish"])
         print("server:", json.dumps(choice["message"]["content"][:120]), usage["completion_tokens"], choice["finish_reason"])
-        assert answer["text"] == choice["message"]["content"]
+        # Answers begin with their first word, whatever space the model puts before it.
+        assert answer["text"] == choice["message"]["content"].lstrip()
         assert answer["finish"] == choice["finish_reason"] == served["finish_reason"]
         if served["usage"]:
             assert served["usage"]["completion_tokens"] == usage["completion_tokens"] == answer["tokens"]
