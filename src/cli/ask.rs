@@ -121,10 +121,10 @@ fn for_people(trial: &Trial) -> String {
             if hit.rank > trial.rerun.passages_used { " (left out: the prompt is full)" } else { "" };
         let _ = writeln!(
             text,
-            "[{}] {} · {:.2}{left_out}\n{}",
+            "[{}] {} · {}{left_out}\n{}",
             hit.rank,
             one_line(&hit.heading()),
-            hit.score,
+            hit.shown_score(2),
             out::indented(&hit.text)
         );
     }

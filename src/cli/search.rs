@@ -63,11 +63,11 @@ pub(super) fn run(lab: Lab, args: &Args) -> anyhow::Result<()> {
     for hit in &hits {
         let _ = writeln!(
             text,
-            "[{}] {} · {} · {:.2}\n{}",
+            "[{}] {} · {} · {}\n{}",
             hit.rank,
             one_line(&hit.heading()),
             one_line(&hit.document),
-            hit.score,
+            hit.shown_score(2),
             out::indented(&hit.text)
         );
     }

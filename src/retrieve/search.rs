@@ -60,6 +60,12 @@ impl Hit {
             None => self.title.clone(),
         }
     }
+
+    /// The score for people, to so many decimals; to four where it is one of reciprocal rank fusion, which are below 0.04.
+    pub fn shown_score(&self, decimals: usize) -> String {
+        let decimals = if self.score < 0.1 { 4 } else { decimals };
+        format!("{:.decimals$}", self.score)
+    }
 }
 
 /// A score and whose it is.

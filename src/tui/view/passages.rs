@@ -122,7 +122,7 @@ fn passage(
         .filter(|side| open.pane(*side).support.citations.iter().any(|c| c.names == n + 1))
         .map(Side::letter)
         .collect();
-    let mut heading = format!("{mark}[{}] {} · {:.1}", hit.rank, hit.heading(), hit.score);
+    let mut heading = format!("{mark}[{}] {} · {}", hit.rank, hit.heading(), hit.shown_score(1));
     if !cited.is_empty() {
         heading.push_str(&format!(" · cited by {}", cited.join(" and ")));
     }
