@@ -151,15 +151,29 @@ pub(super) fn asked() -> App {
 }
 
 fn end(app: &mut App, answers: [Answer; 2]) {
+    let kept = told_ends(app, answers);
+    app.update(kept);
+}
+
+/// Tells the lab the ends of both answers; the message that their trial is kept.
+fn told_ends(app: &mut App, answers: [Answer; 2]) -> Message {
     for (side, answer) in Side::BOTH.into_iter().zip(answers.clone()) {
         app.update(Message::Trial(Event::Answered(side, Box::new(answer))));
     }
-    app.update(Message::TrialEnded(Ok(Some(Box::new(trial(answers))))));
+    Message::TrialEnded(Ok(Some(Box::new(trial(answers)))))
+}
+
+/// Both answers have ended; what comes next is that their trial is kept.
+pub(super) fn unkept() -> (App, Message) {
+    let mut app = asked();
+    let answers = [answer(Side::A, SAID_A, Finish::Stop), answer(Side::B, SAID_B, Finish::Stop)];
+    let kept = told_ends(&mut app, answers);
+    (app, kept)
 }
 
 pub(super) fn done() -> App {
-    let mut app = asked();
-    end(&mut app, [answer(Side::A, SAID_A, Finish::Stop), answer(Side::B, SAID_B, Finish::Stop)]);
+    let (mut app, kept) = unkept();
+    app.update(kept);
     app
 }
 

@@ -33,11 +33,15 @@ impl App {
             ));
             return Vec::new();
         }
+        let ask = Ask { question, corpus: self.corpus.clone(), pair: self.pair.clone(), k: self.k };
         if self.running {
-            self.notice = Some("The answers are still coming: Esc stops them.".into());
+            // A person sees answers that have ended, not that their trial is still being written.
+            match self.open.as_ref().is_some_and(Open::has_ended) {
+                true => self.waiting = Some(ask),
+                false => self.notice = Some("The answers are still coming: Esc stops them.".into()),
+            }
             return Vec::new();
         }
-        let ask = Ask { question, corpus: self.corpus.clone(), pair: self.pair.clone(), k: self.k };
         match &self.index {
             Index::Ready(_) | Index::Growing(..) => self.start(ask),
             Index::Opening(_) => {
@@ -148,7 +152,15 @@ impl App {
             Index::Ready(_) | Index::Failed(_) => return Vec::new(),
         };
         self.index = Index::Growing(part, progress);
-        self.waiting.take().map_or_else(Vec::new, |ask| self.start(ask))
+        self.ask_what_waits()
+    }
+
+    /// Asks the question that waited for this moment, unless the trial before it has not ended.
+    fn ask_what_waits(&mut self) -> Vec<Effect> {
+        match self.waiting.take_if(|_| !self.running) {
+            Some(ask) => self.start(ask),
+            None => Vec::new(),
+        }
     }
 
     /// What was found in a part of the corpus stays as it is, and is not asked again unless a person does.
@@ -176,7 +188,7 @@ impl App {
                 if grew {
                     self.tell_of_part();
                 }
-                self.waiting.take().map_or_else(Vec::new, |ask| self.start(ask))
+                self.ask_what_waits()
             }
             Err(fault) => {
                 self.waiting = None;
@@ -195,8 +207,11 @@ impl App {
                 open.readable.get_or_insert(self.now);
                 open.trial = Some(trial);
                 self.tell_of_part();
+                return self.ask_what_waits();
             }
             stopped => {
+                // Whoever asked meanwhile is to see first what went wrong.
+                self.waiting = None;
                 self.fault = stopped.err();
                 match open.trial.take() {
                     // Asking again came to nothing: what was there before is there still.
@@ -246,8 +261,9 @@ impl App {
 #[cfg(test)]
 mod tests {
     use crate::config::Turns;
+    use crate::fault::Fault;
     use crate::tui::app::{App, Effect, Message};
-    use crate::tui::frames::{app, ready};
+    use crate::tui::frames::{app, press, ready, unkept};
     use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
     /// What the models are told to read behind a key: a question, or nothing any more.
@@ -257,6 +273,34 @@ mod tests {
             Effect::ReadAhead(ask) => Some(ask.map(|ask| ask.question)),
             _ => None,
         })
+    }
+
+    fn asked_again(effects: &[Effect]) -> Option<&str> {
+        effects.iter().find_map(|effect| match effect {
+            Effect::Ask(ask) => Some(ask.question.as_str()),
+            _ => None,
+        })
+    }
+
+    #[test]
+    fn a_question_asked_while_the_trial_before_it_is_written_is_asked_then() {
+        let (mut app, kept) = unkept();
+        press(&mut app, "iWho?");
+        let effects = app.update(Message::Key(KeyCode::Enter.into()));
+        assert!(asked_again(&effects).is_none() && app.running, "the trial before is not kept yet");
+        let effects = app.update(kept);
+        assert_eq!(asked_again(&effects), Some("Who?"));
+        assert!(app.running && app.waiting.is_none());
+    }
+
+    #[test]
+    fn a_question_asked_before_a_trial_that_could_not_be_kept_lets_the_reason_be_read() {
+        let (mut app, _) = unkept();
+        press(&mut app, "iWho?");
+        app.update(Message::Key(KeyCode::Enter.into()));
+        let effects = app.update(Message::TrialEnded(Err(Fault::new("trials", "no space left"))));
+        assert!(asked_again(&effects).is_none() && app.fault.is_some());
+        assert_eq!(app.question.text(), "Who?", "it is still there to be asked");
     }
 
     #[test]

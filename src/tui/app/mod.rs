@@ -292,7 +292,7 @@ pub struct App {
     pub running: bool,
     /// The question that the models read before it is asked.
     ahead: Option<String>,
-    /// A question asked before the index was ready; it is asked when it is.
+    /// A question asked before the index was ready, or the trial before it kept; it is asked when it is.
     pub waiting: Option<Ask>,
     /// Which panel has the focus.
     pub focus: Panel,

@@ -115,6 +115,11 @@ impl Open {
         self.per_token = None;
     }
 
+    /// Whether both answers have come to their ends.
+    pub fn has_ended(&self) -> bool {
+        self.panes.iter().all(|pane| matches!(pane.state, State::Ended(_)))
+    }
+
     /// How far both answers have come by `now`, if both have begun and were made at the same time.
     pub fn courses(&self, now: Duration) -> Option<[Course; 2]> {
         let [a, b] = &self.panes;
@@ -159,7 +164,7 @@ impl Open {
             }
             Event::Answered(side, answer) => {
                 *self.pane_mut(side) = Pane::ended(*answer);
-                if self.panes.iter().all(|p| matches!(p.state, State::Ended(_))) {
+                if self.has_ended() {
                     self.readable = Some(now);
                 }
             }
