@@ -5,6 +5,7 @@
 use crate::format::Format;
 use crate::kernels::{BLOCK, Block, Kernel, TILE, Tiles, Vectors, half};
 use crate::packed::Packed;
+use crate::scratch;
 use half::{bf16, f16};
 use std::ops::Range;
 
@@ -17,7 +18,7 @@ pub struct Matrix {
 }
 
 /// Numbers that are packed at once.
-const AT_ONCE: usize = 1 << 18;
+const AT_ONCE: usize = 1 << 16;
 
 /// The fewest bits that lose nothing of what was seen: bf16 where every number is one, f16 where every number is one of those,
 /// else f32.
@@ -77,7 +78,7 @@ impl Matrix {
     }
 
     /// Packs `[rows, inner]` as [`Matrix::pack`] does, or as [`Matrix::exact`] does where no format is given, from some rows at a
-    /// time: `numbers` puts those it is asked for, perhaps twice, in the place of what it is given.
+    /// time: `numbers` puts those it is asked for, perhaps twice, into the room it is given.
     ///
     /// # Errors
     /// As `numbers`.
@@ -88,35 +89,38 @@ impl Matrix {
         rows: usize,
         inner: usize,
         format: Option<Format>,
-        mut numbers: impl FnMut(Range<usize>, &mut Vec<f32>) -> Result<(), E>,
+        mut numbers: impl FnMut(Range<usize>, &mut [f32]) -> Result<(), E>,
     ) -> Result<Self, E> {
         assert!(inner > 0, "rows of nothing");
-        let step = (AT_ONCE / inner / TILE).max(1) * TILE;
-        let mut some = Vec::new();
-        let ranges = || (0..rows).step_by(step).map(|from| from..(from + step).min(rows));
-        let format = match format {
-            Some(format) => format,
-            None => {
-                let mut fewest = Fewest::default();
-                for range in ranges() {
-                    numbers(range, &mut some)?;
-                    fewest.see(&some);
-                    if fewest.format() == Format::F32 {
-                        break;
+        let step = ((AT_ONCE / inner / TILE).max(1) * TILE).min(rows.max(1));
+        // Room that were given back between two matrices would become part of the next one's, and its end, which nobody writes
+        // to, would take memory.
+        scratch::with(step * inner, |room| {
+            let pieces = || (0..rows).step_by(step).map(|from| from..(from + step).min(rows));
+            let mut read = |range: Range<usize>, take: &mut dyn FnMut(&[f32])| {
+                let some = &mut room[..range.len() * inner];
+                numbers(range, some).map(|()| take(some))
+            };
+            let format = match format {
+                Some(format) => format,
+                None => {
+                    let mut fewest = Fewest::default();
+                    for piece in pieces() {
+                        read(piece, &mut |some| fewest.see(some))?;
+                        if fewest.format() == Format::F32 {
+                            break;
+                        }
                     }
+                    fewest.format()
                 }
-                fewest.format()
+            };
+            assert!(Self::suits(inner, format), "blocks of {format} do not make rows of {inner}");
+            let mut packed = Packed::room(format, rows.div_ceil(TILE), inner);
+            for piece in pieces() {
+                read(piece, &mut |some| packed.put(some, inner))?;
             }
-        };
-        assert!(Self::suits(inner, format), "blocks of {format} do not make rows of {inner}");
-        let mut packed = Packed::room(format, rows.div_ceil(TILE), inner);
-        for range in ranges() {
-            let of = range.len();
-            numbers(range, &mut some)?;
-            assert!(some.len() == of * inner, "{} numbers are no [{of}, {inner}]", some.len());
-            packed.put(&some, inner);
-        }
-        Ok(Self { rows, inner, packed })
+            Ok(Self { rows, inner, packed })
+        })
     }
 
     /// Packs a matrix of a format with blocks from the bytes that GGUF files have for it: row by row, block by block. `None`
@@ -247,8 +251,7 @@ mod tests {
             let mut pieces = Vec::new();
             let gathered = Matrix::gathered(rows, inner, format, |range, some| {
                 pieces.push(range.clone());
-                some.clear();
-                some.extend_from_slice(&all[range.start * inner..range.end * inner]);
+                some.copy_from_slice(&all[range.start * inner..range.end * inner]);
                 Ok::<_, ()>(())
             })
             .expect("no piece fails");

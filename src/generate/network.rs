@@ -31,7 +31,7 @@ pub(super) struct Network {
     codec: Codec,
     engine: Engine,
     vocabulary: usize,
-    /// Tokens of the prompt that are read at once.
+    /// Tokens of the prompt that are read at once, at most.
     chunk: usize,
 }
 
@@ -149,8 +149,9 @@ impl Network {
             None => Known { digest: shared.digest.clone(), base_digest: None, codec, window },
         };
         let (shape, told) = (shared.shape.clone(), shared.engine());
+        let piece = shared.piece();
         let engine = Engine::Own { base: shared, adapter };
-        Ok(Some(Self::with(contender, known, &shape, told, engine, own::PIECE)))
+        Ok(Some(Self::with(contender, known, &shape, told, engine, piece)))
     }
 
     /// On a GGUF file: the contender's own, or that of its base `whole`, which others may answer from too.
@@ -187,9 +188,9 @@ impl Network {
             })?;
             let adapter = settings.as_ref().map(|s| own::beside(s, &base)).transpose()?.flatten();
             let known = Known { digest: digests.0, base_digest: digests.1, codec, window };
-            let told = base.engine();
+            let (told, piece) = (base.engine(), base.piece());
             let engine = Engine::Own { base, adapter };
-            return Ok(Self::with(contender, known, &shape, told, engine, own::PIECE));
+            return Ok(Self::with(contender, known, &shape, told, engine, piece));
         }
         let changes = settings.as_ref().map(|s| s.changes(&shape)).transpose()?;
         let Quantised { parts, types } = opened.load(&whole.name, own, changes, report, cancel)?;
@@ -209,15 +210,9 @@ impl Network {
         if Self::is_own(&shape, known.window, ways) && own::has_formats(&parts) {
             let base = Base::new(parts, shape.clone(), known.digest.clone(), ways);
             let base = Arc::new(base.map_err(|e| cannot_run(contender, e))?);
-            let told = base.engine();
-            return Ok(Self::with(
-                contender,
-                known,
-                &shape,
-                told,
-                Engine::Own { base, adapter: None },
-                own::PIECE,
-            ));
+            let (told, piece) = (base.engine(), base.piece());
+            let engine = Engine::Own { base, adapter: None };
+            return Ok(Self::with(contender, known, &shape, told, engine, piece));
         }
         if ways.quant != Quant::None && types == "f32" {
             return Err(Fault::new(
@@ -314,11 +309,20 @@ impl Network {
         self.check_prompt(tokens)?;
         let mut session = self.session(tokens, 0);
         let (mut logits, mut at) = (None, session.known());
-        for chunk in tokens[at..].chunks(self.chunk) {
+        for chunk in tokens[at..].chunks(self.piece(tokens.len() - at)) {
             logits = self.forward(&mut session, chunk, (at, tokens.len()), &Cancel::new())?;
             at += chunk.len();
         }
         logits.ok_or_else(|| self.failed("no logits"))
+    }
+
+    /// Tokens that are read at once where so many are to be read.
+    fn piece(&self, tokens: usize) -> usize {
+        match &self.engine {
+            Engine::Candle(_) => self.chunk,
+            // Evenly, since a pass of few tokens takes nearly as long as one of many.
+            Engine::Own { .. } => tokens.div_ceil(tokens.div_ceil(self.chunk).max(1)).max(1),
+        }
     }
 
     fn session(&self, prompt: &[u32], more: usize) -> Session<'_> {

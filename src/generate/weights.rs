@@ -187,8 +187,8 @@ impl Listing {
             })
     }
 
-    /// Reads some rows of a matrix, widened to f32, in the place of what `to` has: as much of the file and no more.
-    pub(super) fn rows(&mut self, name: &str, rows: Range<usize>, to: &mut Vec<f32>) -> Result<()> {
+    /// Reads some rows of a matrix, widened to f32, into `to`, which has just room for them: as much of the file and no more.
+    pub(super) fn rows(&mut self, name: &str, rows: Range<usize>, to: &mut [f32]) -> Result<()> {
         let Some((entry, [_, inner])) =
             self.entries.get(name).and_then(|e| Some((e, <[usize; 2]>::try_from(&e.info.shape[..]).ok()?)))
         else {
@@ -196,17 +196,21 @@ impl Listing {
         };
         let source = &mut self.sources[entry.source];
         let dtype = number_type(name, entry, source)?;
+        assert_eq!(to.len(), rows.len() * inner, "room for rows of {name}");
         let (from, of_row) = (entry.at, (inner * dtype.size_in_bytes()) as u64);
         let bytes = &mut self.bytes;
         source.put(from + rows.start as u64 * of_row, rows.len() as u64 * of_row, bytes)?;
-        to.clear();
-        let mut halves = |wide: fn(u16) -> f32| {
-            to.extend(bytes.as_chunks::<2>().0.iter().map(|x| wide(u16::from_le_bytes(*x))));
+        let halves = |to: &mut [f32], wide: fn(u16) -> f32| {
+            let all = to.iter_mut().zip(bytes.as_chunks::<2>().0);
+            all.for_each(|(to, x)| *to = wide(u16::from_le_bytes(*x)));
         };
         match dtype {
-            DType::F16 => halves(|x| f16::from_bits(x).to_f32()),
-            DType::BF16 => halves(|x| bf16::from_bits(x).to_f32()),
-            _ => to.extend(bytes.as_chunks::<4>().0.iter().map(|x| f32::from_le_bytes(*x))),
+            DType::F16 => halves(to, |x| f16::from_bits(x).to_f32()),
+            DType::BF16 => halves(to, |x| bf16::from_bits(x).to_f32()),
+            _ => {
+                let all = to.iter_mut().zip(bytes.as_chunks::<4>().0);
+                all.for_each(|(to, x)| *to = f32::from_le_bytes(*x));
+            }
         }
         Ok(())
     }

@@ -12,6 +12,7 @@ const LONGEST: usize = 31;
 pub(super) struct Remembering {
     words: SimpleTokenizer,
     chain: TextAnalyzer,
+    /// Made for the first word: most of the copies of an analyzer meet none.
     places: Vec<Place>,
 }
 
@@ -56,7 +57,7 @@ impl Place {
 
 impl Remembering {
     pub(super) fn new(chain: TextAnalyzer) -> Self {
-        Self { words: SimpleTokenizer::default(), chain, places: vec![EMPTY; PLACES] }
+        Self { words: SimpleTokenizer::default(), chain, places: Vec::new() }
     }
 }
 
@@ -72,6 +73,7 @@ impl Tokenizer for Remembering {
 
     fn token_stream<'a>(&'a mut self, text: &'a str) -> Remembered<'a> {
         let Self { words, chain, places } = self;
+        places.resize(PLACES, EMPTY);
         Remembered { words: words.token_stream(text), chain, places }
     }
 }

@@ -36,7 +36,7 @@ impl Network {
             read(at, on);
         }
         let mut logits = None;
-        for chunk in ids[at..].chunks(self.chunk) {
+        for chunk in ids[at..].chunks(self.piece(ids.len() - at)) {
             if cancel.is_cancelled() {
                 break;
             }
@@ -105,7 +105,8 @@ impl Network {
         self.check_prompt(&ids)?;
         let mut session = self.session(&ids, sampling.max_tokens);
         let mut at = session.known();
-        for chunk in ids[at..ids.len() - 1].chunks(self.chunk) {
+        let rest = &ids[at..ids.len() - 1];
+        for chunk in rest.chunks(self.piece(rest.len())) {
             cancel.check()?;
             self.forward(&mut session, chunk, (at, ids.len()), cancel)?;
             at += chunk.len();

@@ -32,7 +32,11 @@ pub(super) use desk::Session;
 
 /// Tokens of a prompt that are read at once: enough for products to be bound by computing. A pass can be stopped before
 /// every layer.
-pub(super) const PIECE: usize = 64;
+const PIECE: usize = 64;
+/// Those of a small model: a pass has a hundred moments at which its threads wait for each other, a few percent of its time.
+const LARGE_PIECE: usize = 2 * PIECE;
+/// Bytes of weights that make a model a small one: what a pass of a large piece takes for a moment is little beside them.
+const SMALL: u64 = 64 << 20;
 
 /// A base's weights, packed, and what is going on with them.
 pub(super) struct Base {
@@ -69,6 +73,11 @@ impl Base {
     /// Bytes of weights that one pass reads.
     pub(super) fn weight_bytes(&self) -> u64 {
         self.network.bytes_of_a_pass() as u64
+    }
+
+    /// Tokens of a prompt that are read at once, at most.
+    pub(super) fn piece(&self) -> usize {
+        if self.weight_bytes() <= SMALL { LARGE_PIECE } else { PIECE }
     }
 
     /// Bytes a second at which the engine's threads can read them, measured once.
