@@ -6,9 +6,9 @@ use super::{Activations, TILE, Tiles, Vectors, lanes};
 use std::arch::x86_64::*;
 use std::ops::Range;
 
-const F32: u8 = 0;
-const F16: u8 = 1;
-const BF16: u8 = 2;
+pub(super) const F32: u8 = 0;
+pub(super) const F16: u8 = 1;
+pub(super) const BF16: u8 = 2;
 
 /// # Safety
 /// AVX2, FMA and F16C; lengths as `Kernel::multiply` checks them.
@@ -40,7 +40,7 @@ pub(super) unsafe fn multiply(tiles: Tiles, count: usize, x: &Vectors, out: &mut
 /// Eight numbers of kind `KIND` from number `at` on behind `tiles`.
 #[target_feature(enable = "avx2,fma,f16c")]
 #[inline]
-unsafe fn eight<const KIND: u8>(tiles: *const u8, at: usize) -> __m256 {
+pub(super) unsafe fn eight<const KIND: u8>(tiles: *const u8, at: usize) -> __m256 {
     // SAFETY: the caller's promise.
     unsafe {
         match KIND {

@@ -1,47 +1,20 @@
-//! Products for processors with AVX-512 and VNNI: those of quantised tiles two at a time, one in each half of a vector.
+//! Products of quantised tiles for processors with AVX-512 and VNNI: two at a time, one in each half of a vector.
 //!
 //! Blocks are widened as `avx2_quants` does it; a pair of numbers of sixteen rows is then multiplied and added in one
 //! instruction (`vpdpwssd`) with a pair of a vector's that comes from memory as its operand. Whole numbers are summed exactly
-//! and the rest in the order of `avx2_quants`, so each output has the same bits. Products of floats are `avx2`'s: they wait
-//! for memory, or are few.
+//! and the rest in the order of `avx2_quants`, so each output has the same bits.
 
 use super::avx2_quants::{AHEAD, Wide};
+use super::avx512::both as both_floats;
 use super::tiles::GROUPS;
-use super::{BLOCK, TILE, Tiles, Vectors, avx2};
+use super::{BLOCK, TILE, Vectors};
 use std::arch::x86_64::*;
-
-/// # Safety
-/// AVX2, FMA, F16C and AVX-512 with F, BW, DQ and VNNI; lengths as `Kernel::multiply` checks them.
-#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vnni")]
-pub(super) unsafe fn multiply(tiles: Tiles, count: usize, x: &Vectors, out: &mut [f32]) {
-    // SAFETY: the caller's promises are handed on.
-    unsafe {
-        match tiles {
-            Tiles::Q8_0(t) => quants(t, count, x, out),
-            Tiles::Q4_0(t) => quants(t, count, x, out),
-            Tiles::Q4_1(t) => quants(t, count, x, out),
-            Tiles::Q5_0(t) => quants(t, count, x, out),
-            Tiles::Q5_1(t) => quants(t, count, x, out),
-            Tiles::Q4K(t) => quants(t, count, x, out),
-            Tiles::Q5K(t) => quants(t, count, x, out),
-            Tiles::Q6K(t) => quants(t, count, x, out),
-            floats => avx2::multiply(floats, count, x, out),
-        }
-    }
-}
 
 /// Two halves of a vector.
 #[target_feature(enable = "avx512f")]
 #[inline]
 fn both(low: __m256i, high: __m256i) -> __m512i {
     _mm512_inserti64x4::<1>(_mm512_castsi256_si512(low), high)
-}
-
-/// Two halves of a vector of floats.
-#[target_feature(enable = "avx512f,avx512dq")]
-#[inline]
-fn both_floats(low: __m256, high: __m256) -> __m512 {
-    _mm512_insertf32x8::<1>(_mm512_castps256_ps512(low), high)
 }
 
 /// Two numbers of a vector, as often as there are rows.
@@ -64,9 +37,9 @@ fn plus_products(sums: __m512i, a: __m512i, b: __m512i) -> __m512i {
 }
 
 /// # Safety
-/// As [`multiply`].
+/// AVX2, FMA, F16C and AVX-512 with F, BW, DQ and VNNI; lengths as `Kernel::multiply` checks them.
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vnni")]
-unsafe fn quants<B: Wide>(tiles: &[B], count: usize, x: &Vectors, out: &mut [f32]) {
+pub(super) unsafe fn quants<B: Wide>(tiles: &[B], count: usize, x: &Vectors, out: &mut [f32]) {
     let mut v = 0;
     while v < x.n {
         // SAFETY: vectors v to v + n are among those that were checked.
@@ -88,7 +61,7 @@ unsafe fn quants<B: Wide>(tiles: &[B], count: usize, x: &Vectors, out: &mut [f32
 /// `V` vectors from `v` on.
 ///
 /// # Safety
-/// As [`multiply`], with `v + V ≤ x.n`.
+/// As [`quants`], with `v + V ≤ x.n`.
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vnni")]
 #[inline]
 unsafe fn some<B: Wide, const V: usize>(

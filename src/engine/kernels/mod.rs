@@ -5,7 +5,7 @@
 //! nothing else: an output is the same, bit for bit, whatever else is computed beside it, on however many threads. That is
 //! what lets two answers be read from one pass over the weights without either changing.
 //!
-//! Four ways, chosen at run time: AVX-512 with VNNI for quantised weights, AVX2 with FMA and F16C, NEON on ARM, and plain Rust.
+//! Four ways, chosen at run time: AVX-512 with VNNI, AVX2 with FMA and F16C, NEON on ARM, and plain Rust.
 //! The first two give the same bits; plain Rust differs in the last of them (FMA rounds once).
 //!
 //! Safety. Everything public here is a safe function over slices that checks all lengths before a pointer is made of one.
@@ -23,6 +23,8 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx2_quants;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
 #[cfg(target_arch = "x86_64")]
 mod avx512_quants;
 mod lanes;
@@ -258,7 +260,7 @@ impl Kernel {
         match self.way {
             #[cfg(target_arch = "x86_64")]
             // SAFETY: the way exists only where `all` found the instructions; the lengths were checked just now.
-            Way::Avx512 => unsafe { avx512_quants::multiply(tiles, count, x, out) },
+            Way::Avx512 => unsafe { avx512::multiply(tiles, count, x, out) },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: as above.
             Way::Avx2 => unsafe { avx2::multiply(tiles, count, x, out) },

@@ -282,7 +282,7 @@ fn many_vectors_of_many_numbers_have_the_products_that_each_has_alone() {
     // More numbers than are multiplied at once, and no whole pieces of them.
     let inners = if cfg!(miri) { vec![259] } else { vec![8, 255, 256, 257, 700] };
     for inner in inners {
-        for (rows, n) in [(8, 7), (24, 8), (31, 14), (5, 25)] {
+        for (rows, n) in [(8, 7), (24, 8), (31, 14), (5, 25), (50, 21)] {
             let (weights, x) = (drawn.some(rows * inner, 1.0), drawn.some(n * inner, 1.0));
             for format in [Format::F32, Format::F16, Format::Bf16] {
                 let matrix = Matrix::pack(&weights, rows, inner, format);
