@@ -1,5 +1,5 @@
 //! The loop that the lab and the review share: messages in, effects out, one draw. What waits is drained before
-//! anything is drawn; a key is drawn for at once, everything else at most some thirty times a second.
+//! anything is drawn; what a person waits for is drawn at once, everything else at most some thirty times a second.
 
 use super::screen::at_once;
 use super::theme::Theme;
@@ -9,7 +9,7 @@ use ratatui::crossterm::event::{self, Event};
 use ratatui::{Frame, Terminal};
 use std::time::{Duration, Instant};
 
-/// The least time between two frames that no key asked for.
+/// The least time between two frames that nobody waits for.
 const FRAME: Duration = Duration::from_millis(33);
 
 /// What a message is to the loop.

@@ -151,8 +151,8 @@ impl Program for App {
 
     fn weigh(message: &Message) -> Weight {
         match message {
-            Message::Key(_) | Message::Mouse(_) | Message::Paste(_) | Message::Redraw => Weight::Urgent,
             Message::Gone => Weight::Gone,
+            message if message.is_awaited() => Weight::Urgent,
             _ => Weight::Usual,
         }
     }

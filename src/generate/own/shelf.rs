@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// Rows that are kept: of the pair of the last question, and of the one before.
 const KEPT: usize = 4;
-/// Positions that a row has room for are a multiple of this.
-const ROOM: usize = 64;
+/// Positions that a row has room for are a multiple of this: most questions fit into what the one before had. Room that nobody
+/// writes to takes no memory.
+const ROOM: usize = 256;
 /// Positions beyond what is wanted: a question that somebody is still typing grows, and its row shall do to the end.
 const SPARE: usize = 32;
 

@@ -260,8 +260,10 @@ impl App {
 
 #[cfg(test)]
 mod tests {
+    use crate::compare::{Event, Side};
     use crate::config::Turns;
     use crate::fault::Fault;
+    use crate::generate::Count;
     use crate::tui::app::{App, Effect, Message};
     use crate::tui::frames::{app, press, ready, unkept};
     use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
@@ -301,6 +303,14 @@ mod tests {
         let effects = app.update(Message::TrialEnded(Err(Fault::new("trials", "no space left"))));
         assert!(asked_again(&effects).is_none() && app.fault.is_some());
         assert_eq!(app.question.text(), "Who?", "it is still there to be asked");
+    }
+
+    #[test]
+    fn passages_and_first_words_are_waited_for_and_what_follows_them_is_not() {
+        let text = |tokens| Event::Text(Side::B, "word".into(), Count { tokens, passes: None });
+        let awaited = |event: Event| Message::Trial(event).is_awaited();
+        assert!(awaited(Event::Retrieved(Vec::new(), None)) && awaited(text(1)));
+        assert!(!awaited(text(40)) && !awaited(Event::Reading(Side::A, 64, 537)));
     }
 
     #[test]
