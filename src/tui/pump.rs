@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 
 /// The least time between two frames that nobody waits for.
 const FRAME: Duration = Duration::from_millis(33);
+/// The least time between two frames that nobody looks at closely.
+const SELDOM: Duration = Duration::from_millis(250);
 
 /// What a message is to the loop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +21,8 @@ pub(super) enum Weight {
     Urgent,
     /// It can wait for the next frame.
     Usual,
+    /// It can wait for several.
+    Light,
     /// The terminal is gone: all is over.
     Gone,
 }
@@ -55,42 +59,40 @@ pub(super) fn pump<P: Program, B: Backend>(
     if carry_out(first) {
         return Ok(());
     }
-    let (mut stale, mut urgent, mut drawn) = (false, false, Instant::now());
+    // When the next frame is due, if something is to be seen in it.
+    let (mut due, mut drawn) = (None::<Instant>, Instant::now());
     loop {
-        if stale && (urgent || drawn.elapsed() >= FRAME) {
+        if due.is_some_and(|due| due <= Instant::now()) {
             draw(program, began.elapsed(), theme, terminal)?;
-            (stale, urgent, drawn) = (false, false, Instant::now());
+            (due, drawn) = (None, Instant::now());
         }
-        let patience = if stale {
-            Some(FRAME.saturating_sub(drawn.elapsed()))
-        } else {
-            program.moves_in(began.elapsed()).map(|moves| moves.max(FRAME))
-        };
-        let message = match patience {
+        let moves = program.moves_in(began.elapsed()).map(|moves| Instant::now() + moves.max(FRAME));
+        let message = match due.into_iter().chain(moves).min() {
             None => messages.recv().map_err(|_| RecvTimeoutError::Disconnected),
-            Some(patience) => messages.recv_timeout(patience),
+            Some(until) => messages.recv_deadline(until),
         };
         let first = match message {
             Ok(message) => message,
             Err(RecvTimeoutError::Timeout) => {
-                stale = true;
+                due = Some(Instant::now());
                 continue;
             }
             // Whoever calls holds a sender, so this does not happen; it would mean that all is over.
             Err(RecvTimeoutError::Disconnected) => return Ok(()),
         };
         for message in std::iter::once(first).chain(messages.try_iter()) {
-            match P::weigh(&message) {
+            let wanted = match P::weigh(&message) {
                 Weight::Gone => return Ok(()),
-                Weight::Urgent => urgent = true,
-                Weight::Usual => {}
-            }
+                Weight::Urgent => Instant::now(),
+                Weight::Usual => drawn + FRAME,
+                Weight::Light => drawn + SELDOM,
+            };
+            due = Some(due.map_or(wanted, |due| due.min(wanted)));
             let effects = program.take(began.elapsed(), message);
             if carry_out(effects) {
                 return Ok(());
             }
         }
-        stale = true;
     }
 }
 

@@ -8,7 +8,7 @@ use super::pump::{self, Program, Weight};
 use super::screen::Screen;
 use super::theme::Theme;
 use super::view;
-use crate::compare::Pair;
+use crate::compare::{Event as Happened, Pair};
 use crate::config::Turns;
 use crate::config::{Colour, Settings};
 use crate::corpus::{Entry, Split};
@@ -24,6 +24,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+/// Tokens of an answer that are its first words.
+const FIRST_WORDS: usize = 3;
 /// How often the screen is drawn while only time passes.
 const TICK: Duration = Duration::from_millis(250);
 /// How long the end of the lab waits for a training to keep its state, or for the answer at hand to be given up. A
@@ -151,8 +153,13 @@ impl Program for App {
 
     fn weigh(message: &Message) -> Weight {
         match message {
+            Message::Key(_) | Message::Mouse(_) | Message::Paste(_) | Message::Redraw => Weight::Urgent,
+            // A person waits for passages and for the first words of an answer, too.
+            Message::Trial(Happened::Retrieved(..)) => Weight::Urgent,
+            Message::Trial(Happened::Text(_, _, count)) if count.tokens <= FIRST_WORDS => Weight::Urgent,
+            // Until those come, the processors have better things to do than to draw how far the models have read.
+            Message::Trial(Happened::Reading(..)) => Weight::Light,
             Message::Gone => Weight::Gone,
-            message if message.is_awaited() => Weight::Urgent,
             _ => Weight::Usual,
         }
     }

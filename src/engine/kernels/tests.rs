@@ -279,26 +279,32 @@ fn tiles_that_lie_apart_have_the_products_of_those_that_do_not() {
 #[test]
 fn many_vectors_of_many_numbers_have_the_products_that_each_has_alone() {
     let mut drawn = Drawn::new(11);
-    // More numbers than are multiplied at once, and no whole pieces of them.
-    let inners = if cfg!(miri) { vec![259] } else { vec![8, 255, 256, 257, 700] };
-    for inner in inners {
-        for (rows, n) in [(8, 7), (24, 8), (31, 14), (5, 25), (50, 21)] {
-            let (weights, x) = (drawn.some(rows * inner, 1.0), drawn.some(n * inner, 1.0));
-            for format in [Format::F32, Format::F16, Format::Bf16] {
-                let matrix = Matrix::pack(&weights, rows, inner, format);
-                let width = matrix.tiles() * TILE;
-                let of = |kernel: Kernel, floats: &[f32]| {
-                    let n = floats.len() / inner;
-                    let mut out = vec![f32::NAN; n * width];
-                    let x = Vectors { floats, quants: None, n, inner };
-                    kernel.multiply(matrix.some(0..matrix.tiles()), &x, &mut out);
-                    out
-                };
-                for kernel in Kernel::all() {
-                    let alone = x.chunks_exact(inner).flat_map(|x| of(kernel, x));
-                    let same = alone.zip(of(kernel, &x)).all(|(a, b)| a.to_bits() == b.to_bits());
-                    assert!(same, "{format} [{rows}, {inner}] of {n}, {}", kernel.name());
-                }
+    // More numbers than are multiplied at once, and no whole pieces of them; tiles that are no whole pairs.
+    let shapes: Vec<(usize, usize, usize)> = match cfg!(miri) {
+        true => vec![(259, 9, 8), (131, 20, 17), (131, 33, 17)],
+        false => [8, 127, 128, 255, 256, 257, 700]
+            .into_iter()
+            .flat_map(|inner| {
+                [(8, 7), (24, 8), (31, 14), (5, 25), (20, 17), (50, 21)].map(|(rows, n)| (inner, rows, n))
+            })
+            .collect(),
+    };
+    for (inner, rows, n) in shapes {
+        let (weights, x) = (drawn.some(rows * inner, 1.0), drawn.some(n * inner, 1.0));
+        for format in [Format::F32, Format::F16, Format::Bf16] {
+            let matrix = Matrix::pack(&weights, rows, inner, format);
+            let width = matrix.tiles() * TILE;
+            let of = |kernel: Kernel, floats: &[f32]| {
+                let n = floats.len() / inner;
+                let mut out = vec![f32::NAN; n * width];
+                let x = Vectors { floats, quants: None, n, inner };
+                kernel.multiply(matrix.some(0..matrix.tiles()), &x, &mut out);
+                out
+            };
+            for kernel in Kernel::all() {
+                let alone = x.chunks_exact(inner).flat_map(|x| of(kernel, x));
+                let same = alone.zip(of(kernel, &x)).all(|(a, b)| a.to_bits() == b.to_bits());
+                assert!(same, "{format} [{rows}, {inner}] of {n}, {}", kernel.name());
             }
         }
     }

@@ -6,9 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// Rows that are kept: of the pair of the last question, and of the one before.
 const KEPT: usize = 4;
-/// Positions that a row has room for are a multiple of this: most questions fit into what the one before had. Room that nobody
-/// writes to takes no memory.
-const ROOM: usize = 256;
+/// Positions that a row has room for are a multiple of this, so that most questions fit into what the one before had.
+const ROOM: usize = 128;
 /// Positions beyond what is wanted: a question that somebody is still typing grows, and its row shall do to the end.
 const SPARE: usize = 32;
 

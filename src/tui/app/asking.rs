@@ -266,6 +266,7 @@ mod tests {
     use crate::generate::Count;
     use crate::tui::app::{App, Effect, Message};
     use crate::tui::frames::{app, press, ready, unkept};
+    use crate::tui::pump::{Program, Weight};
     use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
     /// What the models are told to read behind a key: a question, or nothing any more.
@@ -306,11 +307,12 @@ mod tests {
     }
 
     #[test]
-    fn passages_and_first_words_are_waited_for_and_what_follows_them_is_not() {
+    fn passages_and_first_words_are_drawn_before_all_else() {
         let text = |tokens| Event::Text(Side::B, "word".into(), Count { tokens, passes: None });
-        let awaited = |event: Event| Message::Trial(event).is_awaited();
-        assert!(awaited(Event::Retrieved(Vec::new(), None)) && awaited(text(1)));
-        assert!(!awaited(text(40)) && !awaited(Event::Reading(Side::A, 64, 537)));
+        let weight = |event: Event| App::weigh(&Message::Trial(event));
+        assert_eq!(weight(Event::Retrieved(Vec::new(), None)), Weight::Urgent);
+        assert_eq!([1, 40].map(|tokens| weight(text(tokens))), [Weight::Urgent, Weight::Usual]);
+        assert_eq!(weight(Event::Reading(Side::A, 64, 537)), Weight::Light);
     }
 
     #[test]

@@ -103,21 +103,6 @@ pub enum Message {
     GeneratingEnded(Result<Option<Box<Generated>>, Fault>),
 }
 
-/// Tokens of an answer that are its first words.
-const FIRST_WORDS: usize = 3;
-
-impl Message {
-    /// Whether a person waits for a frame with this: what was pressed, passages, and the first words of an answer.
-    pub(super) fn is_awaited(&self) -> bool {
-        match self {
-            Self::Key(_) | Self::Mouse(_) | Self::Paste(_) | Self::Redraw => true,
-            Self::Trial(Event::Retrieved(..)) => true,
-            Self::Trial(Event::Text(_, _, count)) => count.tokens <= FIRST_WORDS,
-            _ => false,
-        }
-    }
-}
-
 /// What the runtime is to do.
 #[derive(Debug, Clone)]
 pub enum Effect {
