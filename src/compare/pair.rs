@@ -4,7 +4,7 @@ use super::trial::{Role, Side};
 use crate::fault::{Fault, Result};
 use crate::folder::Folder;
 use crate::generate::{Contender, Model, Registry, Ways};
-use crate::job::{Cancel, Report};
+use crate::job::{Cancel, Report, memory};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
@@ -140,7 +140,9 @@ impl Models {
                 return Ok(model);
             }
         }
+        memory::give_back();
         let model = Arc::new(Model::load_in(self.ways(), contender, &self.registry(), report, cancel)?);
+        memory::give_back();
         let mut loaded = self.held();
         loaded.push(Loaded {
             name: contender.name.clone(),

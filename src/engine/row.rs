@@ -134,9 +134,46 @@ impl Row {
         self.tokens.truncate(n);
     }
 
+    /// What it has read of its first `n` tokens, in a row with room for `capacity`.
+    ///
+    /// # Panics
+    /// If it has read fewer, there is no room for them, or it is of another network.
+    pub fn widened(&self, network: &Network, capacity: usize, n: usize) -> Self {
+        let mut wide = Self::new(network, self.adapter.clone(), capacity);
+        assert_eq!(self.depth, wide.depth, "a row of another network");
+        assert!(n <= wide.capacity, "no room for {n} tokens");
+        wide.tokens.extend_from_slice(&self.tokens[..n]);
+        let (shape, tiles) = (network.shape(), n.next_multiple_of(TILE));
+        let mut pieces = Vec::new();
+        for layer in 0..self.depth {
+            for head in 0..shape.key_heads {
+                let [keys, values] = self.places(shape, layer, head);
+                let [to_keys, to_values] = wide.places(shape, layer, head);
+                pieces.push((keys.start, to_keys.start, tiles * shape.head));
+                for columns in 0..widths(shape)[1] / TILE {
+                    let [from, to] = [self.capacity, wide.capacity].map(|room| columns * room * TILE);
+                    pieces.push((values.start + from, to_values.start + to, tiles * TILE));
+                }
+            }
+        }
+        match (&self.kept, &mut wide.kept) {
+            (Kept::F32(from), Kept::F32(to)) => copy(from, to, &pieces),
+            (Kept::F16(from), Kept::F16(to)) => copy(from, to, &pieces),
+            _ => panic!("a row of another network"),
+        }
+        wide
+    }
+
     /// How many of its first tokens are those of `tokens`.
     pub fn shared(&self, tokens: &[u32]) -> usize {
         self.tokens.iter().zip(tokens).take_while(|(a, b)| a == b).count()
+    }
+}
+
+/// Copies pieces: from where, to where, how many numbers.
+fn copy<T: Copy>(from: &[T], to: &mut [T], pieces: &[(usize, usize, usize)]) {
+    for (start, at, n) in pieces {
+        to[*at..at + n].copy_from_slice(&from[*start..start + n]);
     }
 }
 

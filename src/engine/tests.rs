@@ -317,6 +317,24 @@ fn a_row_reads_the_same_bits_alone_beside_another_in_pieces_and_on_any_threads()
 }
 
 #[test]
+fn a_row_with_more_room_has_read_what_it_had() {
+    // Keys and values as they are, and in half precision; heads that are no whole tiles.
+    for format in [Format::F32, Format::Q8_0] {
+        let network = network(&shape(12, false, format), format, false, 11);
+        let (pool, kernel) = (Pool::new(2), Kernel::best());
+        let tokens = tokens(40);
+        let fresh = read(&network, kernel, &pool, &mut Row::new(&network, None, 64), &tokens);
+        let mut row = Row::new(&network, None, 16);
+        read(&network, kernel, &pool, &mut row, &tokens[..13]);
+        for n in [13, 9] {
+            let mut wide = row.widened(&network, 41, n);
+            assert_eq!(wide.tokens(), &tokens[..n]);
+            assert_eq!(read(&network, kernel, &pool, &mut wide, &tokens[n..]), fresh, "{format} {n}");
+        }
+    }
+}
+
+#[test]
 fn what_is_kept_of_a_row_is_as_if_nothing_else_had_been_read() {
     let network = network(&shape(16, false, Format::Q8_0), Format::Q8_0, false, 11);
     let (pool, kernel) = (Pool::new(2), Kernel::best());

@@ -1,4 +1,4 @@
-//! How much memory this machine can still give.
+//! How much memory this machine can still give, and giving it back.
 
 /// Bytes that could be taken without pushing others out; `None` where the system does not say.
 ///
@@ -9,6 +9,14 @@ pub fn available() -> Option<u64> {
         (Some(machine), Some(group)) => Some(machine.min(group)),
         (machine, group) => machine.or(group),
     }
+}
+
+/// Gives what was freed back to the system, which the allocator would keep for a while: before and after work that takes much
+/// memory for long, like a model. It would lie in pages that were in use for something else, and take all of each.
+#[allow(unsafe_code)]
+pub fn give_back() {
+    // SAFETY: it is handed nothing, and any thread may call it at any time.
+    unsafe { libmimalloc_sys::mi_collect(true) };
 }
 
 fn of_meminfo(text: &str) -> Option<u64> {

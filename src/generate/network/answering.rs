@@ -184,6 +184,12 @@ mod tests {
         let (said, tokens, known) = answer(&model, &prompt);
         assert_eq!(said, expected);
         assert!(known > tokens / 2 && known < tokens - 1, "{known} of {tokens} are the same in both");
+        // What was read is not read again either where the question has become longer than there was room for.
+        let longer = model.render(&asked(&"a kettle or a pot or ".repeat(40))).expect("renders");
+        let (expected, _, _) = answer(&load(), &longer);
+        let (said, tokens, known) = answer(&model, &longer);
+        assert!(tokens > 200 && known > 16, "{known} of {tokens} were read");
+        assert_eq!(said, expected);
     }
 
     #[test]

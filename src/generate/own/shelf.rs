@@ -11,6 +11,9 @@ const ROOM: usize = 128;
 /// Positions beyond what is wanted: a question that somebody is still typing grows, and its row shall do to the end.
 const SPARE: usize = 32;
 
+/// Tokens read of which copying what was read of them to a row with more room is worth it.
+const WORTH: usize = 16;
+
 /// Rows that nobody answers from.
 #[derive(Default)]
 pub(super) struct Shelf(Mutex<Vec<Row>>);
@@ -24,24 +27,33 @@ impl Shelf {
         adapter: Option<&Arc<Adapter>>,
         (tokens, more, window): (&[u32], usize, usize),
     ) -> Row {
-        let room = tokens.len().saturating_add(more).min(window.max(tokens.len()));
+        let wanted = tokens.len().saturating_add(more).min(window.max(tokens.len()));
+        let room = (wanted + SPARE).next_multiple_of(ROOM);
+        let shared = |row: &Row| row.shared(tokens).min(tokens.len().saturating_sub(1));
         let mut rows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let fits = |row: &Row| {
-            let same = match (row.adapter(), adapter) {
+        let most = |fits: &dyn Fn(&Row) -> bool| {
+            let same = |row: &Row| match (row.adapter(), adapter) {
                 (None, None) => true,
                 (Some(a), Some(b)) => Arc::ptr_eq(a, b),
                 _ => false,
             };
-            same && row.capacity() >= room
+            let some = rows.iter().enumerate().filter(|(_, row)| same(row) && fits(row));
+            some.map(|(n, row)| (n, shared(row))).max_by_key(|(_, shared)| *shared)
         };
-        let best = (0..rows.len()).filter(|n| fits(&rows[*n])).max_by_key(|n| rows[*n].shared(tokens));
-        match best {
-            Some(best) => {
-                let mut row = rows.remove(best);
-                row.keep(row.shared(tokens).min(tokens.len().saturating_sub(1)));
+        let fitting = most(&|row| row.capacity() >= wanted);
+        let longest = most(&|_| true);
+        match (fitting, longest) {
+            (fitting, Some((n, shared))) if shared >= fitting.map_or(0, |(_, shared)| shared) + WORTH => {
+                let row = rows.remove(n);
+                drop(rows);
+                row.widened(network, room, shared)
+            }
+            (Some((n, shared)), _) => {
+                let mut row = rows.remove(n);
+                row.keep(shared);
                 row
             }
-            None => Row::new(network, adapter.cloned(), (room + SPARE).next_multiple_of(ROOM)),
+            _ => Row::new(network, adapter.cloned(), room),
         }
     }
 
