@@ -92,11 +92,7 @@ impl Cache {
         if std::fs::read_link(&pointer).is_ok_and(|there| there == to) {
             return Ok(());
         }
-        let beside = dir.join(format!(".juxta-{}-{etag}", std::process::id()));
-        let _ = std::fs::remove_file(&beside);
-        super::pull::symlink(&to, &beside).map_err(|e| Fault::io(&beside, "link", &e))?;
-        std::fs::rename(&beside, &pointer).map_err(|e| Fault::io(&pointer, "link", &e))?;
-        Ok(())
+        super::pull::point(&pointer, &to)
     }
 
     /// Keeps others from downloading the same content, until the handle is dropped.

@@ -9,6 +9,7 @@ use crate::job::{Cancel, Progress, Report};
 use crate::net::Address;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What a hub says of a repository is short, even of one with thousands of files.
 const LONGEST_LISTING: usize = 32 << 20;
@@ -176,20 +177,29 @@ pub fn link(hub: &Hub, wanted: &Wanted, pulled: &Pulled, models: &Path, name: &s
             .into());
     }
     std::fs::create_dir_all(models).map_err(|e| Fault::io(models, "make", &e))?;
-    let beside = models.join(format!(".pulling-{}", std::process::id()));
-    let _ = std::fs::remove_file(&beside);
-    symlink(&to, &beside).map_err(|e| Fault::io(&beside, "link", &e))?;
-    std::fs::rename(&beside, &at).map_err(|e| Fault::io(&at, "link", &e))?;
+    point(&at, &to)?;
     Ok(at)
 }
 
+/// Makes a link lead to `to`, in the place of one that may be there. Others may do the same at the same time.
+pub(super) fn point(at: &Path, to: &Path) -> Result<()> {
+    static MADE: AtomicU64 = AtomicU64::new(0);
+    let number = MADE.fetch_add(1, Ordering::Relaxed);
+    let beside = at.with_file_name(format!(".juxta-{}-{number}", std::process::id()));
+    // Of a process that had this number before, and was killed.
+    let _ = std::fs::remove_file(&beside);
+    symlink(to, &beside).map_err(|e| Fault::io(&beside, "link", &e))?;
+    std::fs::rename(&beside, at).map_err(|e| Fault::io(at, "link", &e))?;
+    Ok(())
+}
+
 #[cfg(unix)]
-pub(super) fn symlink(to: &Path, at: &Path) -> std::io::Result<()> {
+fn symlink(to: &Path, at: &Path) -> std::io::Result<()> {
     std::os::unix::fs::symlink(to, at)
 }
 
 #[cfg(not(unix))]
-pub(super) fn symlink(to: &Path, at: &Path) -> std::io::Result<()> {
+fn symlink(to: &Path, at: &Path) -> std::io::Result<()> {
     let from = at.parent().unwrap_or(at).join(to);
     if from.is_dir() {
         std::os::windows::fs::symlink_dir(to, at)

@@ -376,11 +376,11 @@ fn stopping_keeps_what_was_fetched_for_the_next_time() {
 }
 
 #[test]
-fn two_pulls_at_once_fetch_every_file_once() {
+fn pulls_at_once_fetch_every_file_once() {
     let repository = repository();
     std::thread::scope(|scope| {
-        let both = [0, 1].map(|_| scope.spawn(|| repository.pull().expect("pulled")));
-        for pulled in both {
+        let all = [0; 4].map(|_| scope.spawn(|| repository.pull().expect("pulled")));
+        for pulled in all {
             repository.is_whole(&pulled.join().expect("no panic"));
         }
     });
