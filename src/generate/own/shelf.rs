@@ -20,7 +20,8 @@ pub(super) struct Shelf(Mutex<Vec<Row>>);
 
 impl Shelf {
     /// A row for `tokens` and an answer of up to `more`, of up to `window` together: the one that has read most of them, cut
-    /// back to what it shares with them but for their last, since somebody must read that to answer.
+    /// back to what it shares with them but for their last, since somebody must read that to answer. Where it is too small, and
+    /// has read much more of them than others, what it has read goes on in a larger one.
     pub(super) fn row(
         &self,
         network: &Network,
