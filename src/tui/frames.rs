@@ -574,6 +574,9 @@ fn ratings_left_half_way_are_kept() {
     press(&mut app, "r45");
     let effects = app.update(Message::Key(KeyCode::Esc.into()));
     assert!(effects.iter().any(|e| matches!(e, super::app::Effect::Keep(j) if !j.is_complete())));
+    app.notice = None;
+    let foot = printed(&frame(&mut app, Theme::new(true), 80, 24));
+    assert!(foot.contains("Rated in part. r goes on with the ratings."), "{foot}");
     press(&mut app, "r");
     assert_eq!(app.judging.as_ref().map(|j| j.ratings[0].completeness), Some(Some(5)));
 }

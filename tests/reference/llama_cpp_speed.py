@@ -1,14 +1,21 @@
 """juxta's own engine beside llama.cpp, on the same shape and format, alternated: tokens a second, and their ratios.
 
 Speed does not hang on what the weights are, so both draw theirs: `benches/engine.rs` in memory, this script as a GGUF file of
-the llama family in the same formats, tensor by tensor. llama.cpp answers one prompt, then two prompts in two slots at once; its
-better way of two answers is the faster of the latter and one after the other. It cannot batch answers with and without an
-adapter, so its two have none: that favours it.
+the llama family in the same formats, tensor by tensor. llama.cpp's figures are those of its own llama-batched-bench: it reads a
+prompt, then answers one, or two at once; its better way of two answers is the faster of the latter and one after the other. It
+cannot batch answers with and without an adapter, so its two have none: that favours it.
 
-Needs xllamacpp (llama.cpp, compiled; written with 2026.10.11549), gguf and numpy, a quiet machine, and the bench compiled:
+llama.cpp is best built on the machine that measures, so that it uses all that the processor has. Its sources are in the package
+llama-cpp-python (written with 0.3.36):
+    pip install gguf numpy cmake ninja scikit-build-core
+    pip download --no-deps --no-binary :all: --no-build-isolation llama-cpp-python && tar xzf llama_cpp_python-*.tar.gz
+    cmake -S llama_cpp_python-*/vendor/llama.cpp -B llama -G Ninja -D CMAKE_BUILD_TYPE=Release -D GGML_NATIVE=ON \
+        -D LLAMA_CURL=OFF -D LLAMA_BUILD_TESTS=OFF -D LLAMA_BUILD_SERVER=OFF -D LLAMA_BUILD_EXAMPLES=OFF
+    cmake --build llama --target llama-batched-bench
+Then on a quiet machine, from the repository's root, with a shape of the bench (smollm2-135m, smollm2-360m, qwen2.5-0.5b, reader)
+and q8_0 or q4_k_m:
     cargo bench --bench engine --no-run
-Run from the repository's root, with a shape of the bench (smollm2-135m, smollm2-360m, qwen2.5-0.5b, reader) and q8_0 or q4_k_m:
-    python tests/reference/llama_cpp_speed.py SHAPE FORMAT PATH/TO/target/release/deps/engine-… [REPEATS] [THREADS]
+    python tests/reference/llama_cpp_speed.py SHAPE FORMAT target/release/deps/engine-… llama/bin/llama-batched-bench [REPEATS] [THREADS]
 """
 
 import json
@@ -16,7 +23,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
 
@@ -25,7 +31,6 @@ sys.path.append(sys.path.pop(0))
 
 import gguf
 import numpy as np
-import xllamacpp
 
 ANSWER, BEFORE, PROMPT = 64, 128, 512
 
@@ -125,62 +130,38 @@ def written(target: str, shape: tuple, named: str) -> None:
     writer.close()
 
 
-class Theirs:
-    def __init__(self, file: str, threads: int):
-        p = xllamacpp.CommonParams()
-        p.model.path = file
-        p.n_ctx, p.n_parallel, p.warmup, p.verbosity = 4096, 2, True, 0
-        p.cpuparams.n_threads = p.cpuparams_batch.n_threads = threads
-        self.server = xllamacpp.Server(p)
-        self.long, self.short = self.prompt(PROMPT), self.prompt(BEFORE)
-
-    def ask(self, prompt: str, tokens: int) -> dict:
-        said = self.server.handle_completions({"prompt": prompt, "max_tokens": tokens, "temperature": 0, "cache_prompt": False, "ignore_eos": True})
-        return said["timings"]
-
-    def prompt(self, tokens: int) -> str:
-        """A prompt of about so many tokens."""
-        words, n = [], 0
-        while n < tokens:
-            words += [f"word{len(words) + i}" for i in range(max(1, (tokens - n) // 4))]
-            n = self.ask(" ".join(words), 1)["prompt_n"]
-        return " ".join(words)
-
-    def rates(self) -> dict:
-        prefill = self.ask(self.long, 1)["prompt_per_second"]
-        one = self.ask(self.short, ANSWER)["predicted_per_second"]
-        timings = [None, None]
-
-        def answer(slot: int) -> None:
-            timings[slot] = self.ask(self.short + f" {slot}", ANSWER)
-
-        threads = [threading.Thread(target=answer, args=[slot]) for slot in range(2)]
-        [t.start() for t in threads]
-        [t.join() for t in threads]
-        batched = sum(t["predicted_per_second"] for t in timings)
-        return {"one": one, "two": max(one, batched), "batched": batched, "prefill": prefill}
+def theirs(program: str, file: str, threads: int) -> dict:
+    """What llama-batched-bench measures of one answer, of two, and of a prompt: medians of as many runs as the bench makes."""
+    asked = f"-c 4096 -npp {BEFORE},{PROMPT} -ntg {ANSWER} -npl 1,2 -t {threads} -tb {threads} --output-format jsonl"
+    runs = []
+    for _ in range(3):
+        lines = subprocess.run([program, "-m", file, *asked.split()], check=True, capture_output=True, text=True).stdout
+        rows = [json.loads(line) for line in lines.splitlines() if line.startswith("{")]
+        runs.append({(row["pp"], row["pl"]): row for row in rows})
+    of = lambda prompt, answers, key: median([run[prompt, answers][key] for run in runs])
+    one, together = of(BEFORE, 1, "speed_tg"), of(BEFORE, 2, "speed_tg")
+    return {"one": one, "two": max(one, together), "together": together, "prefill": of(PROMPT, 1, "speed_pp")}
 
 
 def main() -> None:
-    named, form, bench = sys.argv[1:4]
-    repeats = int(sys.argv[4]) if len(sys.argv) > 4 else 3
-    threads = int(sys.argv[5]) if len(sys.argv) > 5 else len(os.sched_getaffinity(0))
-    ours, theirs = [], []
+    named, form, bench, program = sys.argv[1:5]
+    repeats = int(sys.argv[5]) if len(sys.argv) > 5 else 3
+    threads = int(sys.argv[6]) if len(sys.argv) > 6 else len(os.sched_getaffinity(0))
+    ours, others = [], []
     with tempfile.TemporaryDirectory() as folder:
         file = str(Path(folder) / "drawn.gguf")
         written(file, SHAPES[named], form)
-        other = Theirs(file, threads)
         print(f"{named} in {form}, {threads} threads; tokens/s", flush=True)
-        for n in range(repeats):
+        for _ in range(repeats):
             lines = subprocess.run([bench, named, form, str(threads), "--json", "--bench"], check=True, capture_output=True, text=True).stdout
             of_run = [json.loads(line) for line in lines.splitlines()]
             ours.append({key: median([run[key] for run in of_run]) for key in of_run[0]})
             time.sleep(1)
-            theirs.append(other.rates())
+            others.append(theirs(program, file, threads))
             show = lambda rates: ", ".join(f"{key} {value:.0f}" for key, value in rates.items())
-            print(f"juxta:     {show(ours[-1])}\nllama.cpp: {show(theirs[-1])}", flush=True)
+            print(f"juxta:     {show(ours[-1])}\nllama.cpp: {show(others[-1])}", flush=True)
     for key, what in [("one", "one answer"), ("two", "two answers, theirs the better way"), ("prefill", f"prompt of {PROMPT}")]:
-        ratios = [a[key] / b[key] for a, b in zip(ours, theirs)]
+        ratios = [a[key] / b[key] for a, b in zip(ours, others)]
         print(f"{what}: {median(ratios):.2f} of llama.cpp (from {min(ratios):.2f} to {max(ratios):.2f})")
 
 

@@ -146,13 +146,15 @@ fn told(app: &App, theme: Theme) -> (String, Style) {
     if app.running {
         return with_pace("Esc stops both answers.");
     }
-    let rated =
-        app.open.as_ref().and_then(|o| o.trial.as_ref()).is_some_and(|t| app.judged.contains_key(&t.id));
-    match (&app.open, rated) {
-        (Some(_), true) => ("Rated. r amends, i asks the next question.".to_owned(), theme.quiet()),
-        (Some(open), false) if open.trial.is_some() => with_pace("r rates these answers."),
-        _ => (String::new(), Style::new()),
-    }
+    let Some(trial) = app.open.as_ref().and_then(|open| open.trial.as_ref()) else {
+        return (String::new(), Style::new());
+    };
+    let said = match app.judged.get(&trial.id) {
+        Some(judgment) if judgment.is_complete() => "Rated. r amends, i asks the next question.",
+        Some(_) => "Rated in part. r goes on with the ratings.",
+        None => return with_pace("r rates these answers."),
+    };
+    (said.to_owned(), theme.quiet())
 }
 
 fn percent(progress: &Progress) -> u64 {
