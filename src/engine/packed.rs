@@ -4,24 +4,24 @@
 
 use crate::chosen;
 use crate::format::Format;
-use crate::kernels::{BLOCK, Block, Q4_0, Q4_1, Q4K, Q5_0, Q5_1, Q5K, Q6K, Q8_0, TILE, Tiles, half};
+use crate::kernels::{BLOCK, Block, Paged, Q4_0, Q4_1, Q4K, Q5_0, Q5_1, Q5K, Q6K, Q8_0, TILE, Tiles, half};
 use half::bf16;
 use std::ops::Range;
 
 /// One matrix's tiles.
 #[derive(Debug)]
 pub(crate) enum Packed {
-    F32(Vec<f32>),
-    F16(Vec<u16>),
-    Bf16(Vec<u16>),
-    Q8_0(Vec<Q8_0>),
-    Q4_0(Vec<Q4_0>),
-    Q4_1(Vec<Q4_1>),
-    Q5_0(Vec<Q5_0>),
-    Q5_1(Vec<Q5_1>),
-    Q4K(Vec<Q4K>),
-    Q5K(Vec<Q5K>),
-    Q6K(Vec<Q6K>),
+    F32(Paged<f32>),
+    F16(Paged<u16>),
+    Bf16(Paged<u16>),
+    Q8_0(Paged<Q8_0>),
+    Q4_0(Paged<Q4_0>),
+    Q4_1(Paged<Q4_1>),
+    Q5_0(Paged<Q5_0>),
+    Q5_1(Paged<Q5_1>),
+    Q4K(Paged<Q4K>),
+    Q5K(Paged<Q5K>),
+    Q6K(Paged<Q6K>),
 }
 
 impl Packed {
@@ -32,12 +32,12 @@ impl Packed {
     pub(crate) fn room(format: Format, tiles: usize, inner: usize) -> Self {
         let (all, blocks) = (tiles * TILE * inner, tiles * (inner / BLOCK));
         match format {
-            Format::F32 => Self::F32(Vec::with_capacity(all)),
-            Format::F16 => Self::F16(Vec::with_capacity(all)),
-            Format::Bf16 => Self::Bf16(Vec::with_capacity(all)),
-            Format::Q8_0 => Self::Q8_0(Vec::with_capacity(blocks)),
-            Format::Q4_0 => Self::Q4_0(Vec::with_capacity(blocks)),
-            Format::Q4_1 => Self::Q4_1(Vec::with_capacity(blocks)),
+            Format::F32 => Self::F32(Paged::room(all)),
+            Format::F16 => Self::F16(Paged::room(all)),
+            Format::Bf16 => Self::Bf16(Paged::room(all)),
+            Format::Q8_0 => Self::Q8_0(Paged::room(blocks)),
+            Format::Q4_0 => Self::Q4_0(Paged::room(blocks)),
+            Format::Q4_1 => Self::Q4_1(Paged::room(blocks)),
             Format::Q5_0 | Format::Q5_1 | Format::Q4K | Format::Q5K | Format::Q6K => {
                 panic!("{format} comes from files alone")
             }
@@ -116,26 +116,27 @@ impl Packed {
 }
 
 /// Blocks from a file's bytes.
-fn read<B: Block>(bytes: &[u8], rows: usize, inner: usize) -> Option<Vec<B>> {
+fn read<B: Block>(bytes: &[u8], rows: usize, inner: usize) -> Option<Paged<B>> {
     let of_one = B::BLOCKS * BLOCK;
     let blocks = inner / of_one;
     let fits = inner > 0 && inner.is_multiple_of(of_one);
     if !fits || bytes.len() != rows.checked_mul(blocks)?.checked_mul(B::SIZE)? {
         return None;
     }
-    let mut tiles = vec![B::EMPTY; rows.div_ceil(TILE) * blocks];
+    let n = rows.div_ceil(TILE) * blocks;
+    let mut packed = Paged::room(n);
+    let tiles = packed.more(n, B::EMPTY);
     for (n, block) in bytes.chunks_exact(B::SIZE).enumerate() {
         let (row, b) = (n / blocks, n % blocks);
         tiles[row / TILE * blocks + b].put(row % TILE, block);
     }
-    Some(tiles)
+    Some(packed)
 }
 
 /// Adds blocks made of numbers, `of` each 32.
-fn quantise<B: Block>(numbers: &[f32], inner: usize, of: impl Fn(&[f32], &mut Vec<u8>), to: &mut Vec<B>) {
-    let (blocks, from) = (inner / BLOCK, to.len());
-    to.resize(from + (numbers.len() / inner).div_ceil(TILE) * blocks, B::EMPTY);
-    let tiles = &mut to[from..];
+fn quantise<B: Block>(numbers: &[f32], inner: usize, of: impl Fn(&[f32], &mut Vec<u8>), to: &mut Paged<B>) {
+    let blocks = inner / BLOCK;
+    let tiles = to.more((numbers.len() / inner).div_ceil(TILE) * blocks, B::EMPTY);
     let mut bytes = Vec::with_capacity(B::SIZE);
     for (n, numbers) in numbers.chunks_exact(BLOCK).enumerate() {
         let (row, b) = (n / blocks, n % blocks);
@@ -146,10 +147,8 @@ fn quantise<B: Block>(numbers: &[f32], inner: usize, of: impl Fn(&[f32], &mut Ve
 }
 
 /// Adds numbers, those of eight rows beside each other.
-fn interleave<W: Copy + Default>(numbers: &[f32], inner: usize, of: impl Fn(f32) -> W, to: &mut Vec<W>) {
-    let from = to.len();
-    to.resize(from + (numbers.len() / inner).div_ceil(TILE) * TILE * inner, W::default());
-    let tiles = &mut to[from..];
+fn interleave<W: Copy + Default>(numbers: &[f32], inner: usize, of: impl Fn(f32) -> W, to: &mut Paged<W>) {
+    let tiles = to.more((numbers.len() / inner).div_ceil(TILE) * TILE * inner, W::default());
     for (row, numbers) in numbers.chunks_exact(inner).enumerate() {
         let lane = &mut tiles[row / TILE * TILE * inner + row % TILE..];
         for (place, x) in lane.iter_mut().step_by(TILE).zip(numbers) {

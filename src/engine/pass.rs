@@ -46,15 +46,24 @@ impl Input {
     }
 
     /// Makes the 16 bits that quantised matrices want, if one of these is.
-    fn ready(&mut self, kernel: Kernel, of: &[&Matrix]) {
+    fn ready(&mut self, pool: &Pool, kernel: Kernel, of: &[&Matrix]) {
         let quantised = of.iter().any(|matrix| matrix.format().block().is_some());
         let n = if quantised { self.floats.len() } else { 0 };
         self.numbers.resize(n, 0);
         self.scales.resize(n / BLOCK, 0.0);
         self.sums.resize(n / BLOCK, 0.0);
-        if quantised {
-            kernel.quantise(&self.floats, &mut self.numbers, &mut self.scales, &mut self.sums);
+        if !quantised {
+            return;
         }
+        let piece = TOGETHER * self.inner;
+        let scales = self.scales.chunks_mut(piece / BLOCK).zip(self.sums.chunks_mut(piece / BLOCK));
+        let numbers = self.floats.chunks(piece).zip(self.numbers.chunks_mut(piece));
+        let pieces: Vec<_> = numbers.zip(scales).map(Mutex::new).collect();
+        pool.each(pieces.len(), &|n| {
+            let mut piece = pieces[n].lock().unwrap_or_else(PoisonError::into_inner);
+            let ((floats, numbers), (scales, sums)) = &mut *piece;
+            kernel.quantise(floats, numbers, scales, sums);
+        });
     }
 
     /// Some of the vectors.
@@ -298,7 +307,7 @@ impl Pass<'_> {
         let (shape, n, kernel) = (&self.network.shape, self.n, self.kernel);
         let (wide, _) = shape.widths();
         self.norm(x, &layer.input_norm, input.sized(n, shape.hidden));
-        input.ready(kernel, &[&layer.queries.weight, &layer.keys.weight, &layer.values.weight]);
+        input.ready(self.pool, kernel, &[&layer.queries.weight, &layer.keys.weight, &layer.values.weight]);
         let width = layer.queries.weight.rows() + layer.keys.weight.rows() + layer.values.weight.rows();
         let group = shape.heads / shape.key_heads * shape.head;
         let tall = if n > self.runs.len() { TOGETHER } else { 1 };
@@ -326,7 +335,7 @@ impl Pass<'_> {
                 });
             });
         });
-        input.ready(kernel, &[&layer.output.weight]);
+        input.ready(self.pool, kernel, &[&layer.output.weight]);
         let output = self.product(&layer.output, input, readings, at, |d| &d.output);
         self.add(x, shape.hidden, input, &output);
     }
@@ -345,7 +354,7 @@ impl Pass<'_> {
             return;
         }
         self.norm(x, &layer.input_norm, input.sized(self.n, self.network.shape.hidden));
-        input.ready(self.kernel, &[&layer.keys.weight, &layer.values.weight]);
+        input.ready(self.pool, self.kernel, &[&layer.keys.weight, &layer.values.weight]);
         let width = layer.keys.weight.rows() + layer.values.weight.rows();
         scratch::with(self.n * width, |all| {
             {
@@ -437,7 +446,7 @@ impl Pass<'_> {
     ) {
         let (shape, n, kernel) = (&self.network.shape, self.n, self.kernel);
         self.norm(x, &layer.feed_norm, input.sized(n, shape.hidden));
-        input.ready(kernel, &[&layer.gate.weight, &layer.up.weight]);
+        input.ready(self.pool, kernel, &[&layer.gate.weight, &layer.up.weight]);
         let inner = shape.feed_forward;
         {
             let gate = self.product(&layer.gate, input, readings, at, |d| &d.gate);
@@ -455,7 +464,7 @@ impl Pass<'_> {
                 });
             });
         }
-        fed.ready(kernel, &[&layer.down.weight]);
+        fed.ready(self.pool, kernel, &[&layer.down.weight]);
         let down = self.product(&layer.down, fed, readings, at, |d| &d.down);
         self.add(x, shape.hidden, fed, &down);
     }
@@ -498,7 +507,7 @@ impl Pass<'_> {
         let (network, n) = (self.network, self.n);
         let hidden = network.shape.hidden;
         self.norm(x, &network.norm, input.sized(n, hidden));
-        input.ready(self.kernel, &[&network.head]);
+        input.ready(self.pool, self.kernel, &[&network.head]);
         let width = network.shape.vocabulary;
         let mut logits = vec![0.0; n * width];
         let input = &*input;

@@ -12,7 +12,7 @@ use super::{BLOCK, Block, Q4_0, Q4_1, Q4K, Q5_0, Q5_1, Q5K, Q6K, Q8_0, TILE, Vec
 use std::arch::x86_64::*;
 
 /// Bytes from what is being multiplied to what is fetched meanwhile.
-pub(super) const AHEAD: usize = 4096;
+const AHEAD: usize = 4096;
 
 /// Blocks in vectors: what [`Block`] gives, to the bit.
 pub(super) trait Wide: Block {

@@ -4,7 +4,7 @@
 //! instruction (`vpdpwssd`) with a pair of a vector's that comes from memory as its operand. Whole numbers are summed exactly
 //! and the rest in the order of `avx2_quants`, so each output has the same bits.
 
-use super::avx2_quants::{AHEAD, Wide};
+use super::avx2_quants::Wide;
 use super::avx512::both as both_floats;
 use super::tiles::GROUPS;
 use super::{BLOCK, TILE, Vectors};
@@ -75,7 +75,7 @@ unsafe fn some<B: Wide, const V: usize>(
     let (inner, blocks) = (x.inner, x.inner / BLOCK);
     let of_one = blocks / B::BLOCKS;
     // SAFETY: v + i < n and b · B::BLOCKS + c < inner / 32, so every number, scale and sum read is one of vector v + i; outputs
-    // are eight numbers of a tile within row v + i of `out`, which is `[n, count · 8]`. A prefetch may point anywhere.
+    // are eight numbers of a tile within row v + i of `out`, which is `[n, count · 8]`.
     unsafe {
         let numbers: [*const i16; V] = std::array::from_fn(|i| q.numbers.as_ptr().add((v + i) * inner));
         let scales: [*const f32; V] = std::array::from_fn(|i| q.scales.as_ptr().add((v + i) * blocks));
@@ -88,17 +88,6 @@ unsafe fn some<B: Wide, const V: usize>(
             let mut sums = [_mm512_setzero_ps(); V];
             for (b, (low, high)) in low.iter().zip(high).enumerate() {
                 for c in 0..B::BLOCKS {
-                    if V <= 2 {
-                        // One or two vectors leave the processor waiting for memory.
-                        let bytes = size_of::<B>() / B::BLOCKS;
-                        for block in [low, high] {
-                            let ahead =
-                                std::ptr::from_ref(block).cast::<i8>().wrapping_add(AHEAD + c * bytes);
-                            for line in 0..bytes.div_ceil(64) {
-                                _mm_prefetch::<_MM_HINT_T0>(ahead.wrapping_add(64 * line));
-                            }
-                        }
-                    }
                     let at = b * B::BLOCKS + c;
                     let groups = GROUPS / B::SCALES;
                     for half in 0..B::SCALES {

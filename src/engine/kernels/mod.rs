@@ -1,4 +1,4 @@
-//! The loops that take the time, and the threads that share them: the room of juxta with `unsafe` in it.
+//! The loops that take the time, the threads that share them and the memory that they read: the room of juxta with `unsafe` in it.
 //!
 //! A matrix is cut into tiles of eight rows whose numbers lie interleaved, so that each lane of a vector is one row and
 //! nothing has to be summed across lanes. The sum of each output is formed in the order of the inner numbers and hangs on
@@ -10,8 +10,8 @@
 //!
 //! Safety. Everything public here is a safe function over slices that checks all lengths before a pointer is made of one.
 //! Instructions beyond the baseline are reached only through a [`Kernel`] that [`Kernel::all`] has made after asking the
-//! processor. [`Pool`] lends a closure and disjoint parts of a slice to threads for the time of one call. Each block of
-//! `unsafe` says which of these it rests on. Tested against scalar loops on random and extreme numbers below, and the same
+//! processor. [`Pool`] lends a closure and disjoint parts of a slice to threads for the time of one call. [`Paged`] has a
+//! stretch of memory with others, of which each has its own part. Each block of `unsafe` says which of these it rests on. Tested against scalar loops on random and extreme numbers below, and the same
 //! tests under Miri, valgrind and the address sanitiser: `tests/reference/sanitised.sh`.
 //!
 //! Knows no models: rows, columns, numbers.
@@ -30,6 +30,7 @@ mod avx512_quants;
 mod lanes;
 #[cfg(target_arch = "aarch64")]
 mod neon;
+mod pages;
 mod plain;
 mod pool;
 #[cfg(test)]
@@ -37,6 +38,7 @@ mod tests;
 mod tiles;
 
 pub(crate) use lanes::half;
+pub(crate) use pages::Paged;
 pub use pool::{Part, Pool};
 pub use tiles::{Block, Q4_0, Q4_1, Q4K, Q5_0, Q5_1, Q5K, Q6K, Q8_0};
 

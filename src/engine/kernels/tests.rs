@@ -20,7 +20,7 @@ fn numbers(n: usize) -> impl Strategy<Value = Vec<f32>> {
 
 fn case() -> impl Strategy<Value = (usize, usize, usize, Vec<f32>, Vec<f32>)> {
     let cases =
-        if cfg!(miri) { (1usize..3, 1usize..12, 1usize..4) } else { (1usize..6, 1usize..60, 1usize..16) };
+        if cfg!(miri) { (1usize..3, 1usize..12, 1usize..4) } else { (1usize..6, 1usize..60, 1usize..28) };
     cases.prop_flat_map(|(blocks, rows, n)| {
         let inner = blocks * BLOCK;
         (Just(inner), Just(rows), Just(n), numbers(rows * inner), numbers(n * inner))
