@@ -1,5 +1,6 @@
-//! How quickly the lab answers to a person: the time to the first frame, what it uses while nothing happens, the time from
-//! Enter to the first words of both answers, and the time from a key to the changed frame while both models answer.
+//! How quickly the lab answers to a person: the time to the first frame, what it uses while nothing happens, the time that
+//! passages take, the time from Enter to the first words of both answers, and the time from a key to the changed frame while
+//! both models answer.
 //!
 //! `cargo bench --bench responsiveness` measures the program as it is released. Run any other way (`cargo test
 //! --bench responsiveness`), or with `--quick`, it takes a few samples only, to show that it works. The times hold
@@ -23,7 +24,9 @@ fn main() {
 
 #[cfg(unix)]
 mod measure {
-    use super::support::{CORPUS, Lab, Rows, headless};
+    use super::support::{self, CORPUS, Rows, headless};
+    use juxta::job::{Cancel, SILENT};
+    use juxta::lab::Lab;
     use std::path::Path;
     use std::process::Command;
     use std::time::{Duration, Instant};
@@ -48,6 +51,8 @@ mod measure {
     const TYPING: &str = "Enter ask";
     /// What the foot says when both answers are there.
     const ANSWERED: &str = "r rates these answers.";
+    /// So that prompts are of some 600 tokens.
+    const LONG_PROMPTS: &str = "[retrieval]\nk = 4\n";
     /// At this temperature the token that ends an answer is as unlikely as any other, so answers fill the window.
     const LONG_ANSWERS: &str = "[retrieval]\nk = 1\n[sampling]\ntemperature = 5.0\nmax_tokens = 4096\n";
 
@@ -60,6 +65,8 @@ mod measure {
         println!("start to first frame, n {starts}:    {}   (wanted: under 100 ms)", Spread::of(times));
         let share = used_while_idle(data.path(), Duration::from_secs(idle));
         println!("CPU while idle, over {idle} s:        {share:.1} % of one core   (wanted: 0 %)");
+        let times = retrieval(data.path(), &QUESTIONS[..asked]);
+        println!("passages of a question, n {asked}:     {}   (wanted: within 5 ms)", Spread::of(times));
         // Pasted and asked at once, as nobody does; as soon as one can; by somebody who types as fast as most can; and after a
         // look at it.
         for (how, gap, pause) in [
@@ -69,9 +76,12 @@ mod measure {
             ("a second after it is pasted", 0, 1000),
         ] {
             let [gap, pause] = [gap, pause].map(Duration::from_millis);
-            let times = enter_to_words(folder().path(), &QUESTIONS[..asked], gap, pause);
+            let data = folder();
+            std::fs::write(data.path().join("settings.toml"), LONG_PROMPTS).expect("written");
+            let times = enter_to_words(data.path(), &QUESTIONS[..asked], gap, pause);
             println!(
-                "Enter to both first words, {how}, n {asked}: {}   (wanted: within 150 ms)",
+                "Enter to both first words, {how}, n {asked}, {}: {}   (wanted: within 150 ms)",
+                prompts(data.path()),
                 Spread::of(times)
             );
         }
@@ -93,7 +103,7 @@ mod measure {
     /// From starting the process to a frame that takes a question.
     fn first_frame(data: &Path) -> Duration {
         let start = Instant::now();
-        let lab = Lab::open(data);
+        let lab = support::Lab::open(data);
         lab.wait_for(TYPING);
         let time = start.elapsed();
         lab.kill();
@@ -102,7 +112,7 @@ mod measure {
 
     /// The share of one core, in percent, that a lab uses with answers on the screen and nobody at the keys.
     fn used_while_idle(data: &Path, over: Duration) -> f64 {
-        let mut lab = Lab::open(data);
+        let mut lab = support::Lab::open(data);
         ask(&mut lab);
         lab.wait_for(ANSWERED);
         let before = seconds_used(lab.process());
@@ -111,10 +121,33 @@ mod measure {
         (seconds_used(lab.process()) - before) / start.elapsed().as_secs_f64() * 100.0
     }
 
+    /// From a question to its passages, which nobody asked for before.
+    fn retrieval(data: &Path, questions: &[&str]) -> Vec<Duration> {
+        let lab = Lab::open(Some(data)).expect("a lab");
+        let corpus = lab.corpus(Some(CORPUS)).expect("a bundled corpus");
+        let index = lab.index(&corpus, SILENT, &Cancel::default()).expect("an index");
+        let time = |question: &&str| {
+            let start = Instant::now();
+            let hits = index.search(question, lab.settings.retrieval.k).expect("passages");
+            assert!(!hits.is_empty());
+            start.elapsed()
+        };
+        questions.iter().map(time).collect()
+    }
+
+    /// How long the prompts were of what was asked in a lab.
+    fn prompts(data: &Path) -> String {
+        let lab = Lab::open(Some(data)).expect("a lab");
+        let (trials, _) = lab.trials.all().expect("trials");
+        let mut tokens: Vec<usize> = trials.iter().map(|trial| trial.answers[0].prompt_tokens).collect();
+        tokens.sort_unstable();
+        format!("prompts of {} to {} tokens", tokens[0], tokens[tokens.len() - 1])
+    }
+
     /// From a key that shows or hides highlights to the frame that says so. Only what is measured while both answers
     /// grow, before and after, counts.
     fn key_to_frame(data: &Path, samples: usize) -> Vec<Duration> {
-        let mut lab = Lab::open(data);
+        let mut lab = support::Lab::open(data);
         ask(&mut lab);
         let mut times = Vec::new();
         let mut shown = true;
@@ -141,7 +174,7 @@ mod measure {
 
     /// From Enter, a pause after the question was typed with a gap between its letters, to a frame with words of both answers.
     fn enter_to_words(data: &Path, questions: &[&str], gap: Duration, pause: Duration) -> Vec<Duration> {
-        let mut lab = Lab::open(data);
+        let mut lab = support::Lab::open(data);
         // Models are in memory, and nobody has asked anything yet that is asked below.
         ask(&mut lab);
         lab.wait("the end of both answers", both_ended);
@@ -168,7 +201,7 @@ mod measure {
         times
     }
 
-    fn ask(lab: &mut Lab) {
+    fn ask(lab: &mut support::Lab) {
         lab.wait_for(TYPING);
         lab.keys(QUESTION);
         lab.wait_for(QUESTION);
@@ -176,7 +209,7 @@ mod measure {
     }
 
     /// Asks the question that is still in the line once more, when both answers have ended.
-    fn again(lab: &mut Lab) {
+    fn again(lab: &mut support::Lab) {
         lab.keys("\x1b");
         lab.wait_for(TYPING);
         lab.keys("\r");

@@ -292,7 +292,10 @@ impl Pass<'_> {
     fn grain(&self, width: usize, inner: usize) -> usize {
         let pieces = self.pool.threads() * 4;
         let most = (128 * 1024 / inner.max(1)).max(4 * TILE);
-        width.div_ceil(pieces).min(most).next_multiple_of(4 * TILE)
+        let even = width.div_ceil(pieces).min(most);
+        // Several tiles at a time are multiplied faster, but of little work all threads should have as much.
+        let step = if self.n < TOGETHER && even < 12 * TILE { TILE } else { 4 * TILE };
+        even.next_multiple_of(step)
     }
 
     fn attention(

@@ -1,9 +1,8 @@
 //! What one answer has of its own: the tokens read so far, their keys and values, perhaps an adapter.
 
 use crate::adapter::Adapter;
-use crate::kernels::{TILE, Tiles, half};
+use crate::kernels::{TILE, Tiles, halves};
 use crate::network::{Network, Shape};
-use half::f16;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -181,21 +180,25 @@ impl Keeping<'_> {
     /// Writes the key and the value of one token.
     pub(crate) fn put(&mut self, position: usize, key: &[f32], value: &[f32]) {
         let from = position / TILE * TILE * key.len() + position % TILE;
-        self.keys.put(key.iter().enumerate().map(|(n, x)| (from + n * TILE, *x)));
+        self.keys.put(key, |n| from + n * TILE);
         let of_tile = |n: usize| n / TILE * self.capacity * TILE + position * TILE + n % TILE;
-        self.values.put(value.iter().enumerate().map(|(n, x)| (of_tile(n), *x)));
+        self.values.put(value, of_tile);
     }
 }
 
 impl Place<'_> {
-    fn put(&mut self, numbers: impl Iterator<Item = (usize, f32)>) {
+    /// Puts each number into its own place.
+    fn put(&mut self, numbers: &[f32], place: impl Fn(usize) -> usize) {
         match self {
-            Self::F32(all) => numbers.for_each(|(at, x)| all[at] = x),
-            // A number that is larger than the largest is taken for that: one that has no end would spoil the whole answer.
-            Self::F16(all) => numbers.for_each(|(at, x)| {
-                let most = f32::from(f16::MAX);
-                all[at] = half(x.clamp(-most, most)).to_bits();
-            }),
+            Self::F32(all) => numbers.iter().enumerate().for_each(|(n, x)| all[place(n)] = *x),
+            Self::F16(all) => {
+                let mut of = [0; 64];
+                for (m, some) in numbers.chunks(of.len()).enumerate() {
+                    halves(some, &mut of);
+                    let from = m * of.len();
+                    of[..some.len()].iter().enumerate().for_each(|(n, half)| all[place(from + n)] = *half);
+                }
+            }
         }
     }
 }
@@ -203,6 +206,7 @@ impl Place<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use half::f16;
 
     #[test]
     fn halves_give_what_was_kept_to_eleven_bits_and_nothing_without_end() {

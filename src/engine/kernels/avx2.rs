@@ -126,7 +126,7 @@ impl Panel {
             // SAFETY: vectors v to v + V are among the n.
             unsafe {
                 v += match n - v {
-                    1 => self.some::<KIND, 4, 1>(count, v, &some),
+                    1 => self.some::<KIND, 8, 1>(count, v, &some),
                     2 => self.some::<KIND, 4, 2>(count, v, &some),
                     3 => self.some::<KIND, 3, 3>(count, v, &some),
                     // Two fours are faster than a six and a two.
@@ -156,6 +156,14 @@ impl Panel {
             while tile + R <= count {
                 self.product::<KIND, R, V>(tile, v, some);
                 tile += R;
+            }
+            if R > 4 && tile + 4 <= count {
+                self.product::<KIND, 4, V>(tile, v, some);
+                tile += 4;
+            }
+            if R > 2 && tile + 2 <= count {
+                self.product::<KIND, 2, V>(tile, v, some);
+                tile += 2;
             }
             while tile < count {
                 self.product::<KIND, 1, V>(tile, v, some);
@@ -195,7 +203,7 @@ impl Panel {
                 }
             };
             let (deep, mut k) = (some.len(), 0);
-            while k + 4 <= deep {
+            while R < 8 && k + 4 <= deep {
                 step(k);
                 step(k + 1);
                 step(k + 2);

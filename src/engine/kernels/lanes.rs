@@ -2,8 +2,11 @@
 //! they are, and once more by `avx2`. The order of every sum is written out, so both give the same.
 
 use super::{Activations, BLOCK};
+use half::slice::{HalfBitsSliceExt, HalfFloatSliceExt};
 
 const LANES: usize = 8;
+/// 1.5 · 2²³: what is added to it is rounded to a whole number.
+const ROUND: f32 = 12_582_912.0;
 
 /// Lane `l` has what `of` makes of every eighth number from `l` on.
 #[inline(always)]
@@ -31,7 +34,6 @@ fn folded(x: &[f32], start: f32, of: impl Fn(f32, f32) -> f32) -> f32 {
 /// split into n·ln 2 + r, and eʳ is a polynomial (its coefficients are Cephes' `expf`).
 #[inline(always)]
 pub(super) fn exp(x: f32) -> f32 {
-    const ROUND: f32 = 12_582_912.0; // 1.5 · 2²³: what is added to it is rounded to a whole number.
     let within = if x > -87.0 { x } else { -87.0 };
     let within = if within < 88.0 { within } else { 88.0 };
     let rounded = within * std::f32::consts::LOG2_E + ROUND;
@@ -123,8 +125,8 @@ fn rounded<const MOST: i16>(
     kept: impl Fn(f32) -> f32,
 ) {
     let most = f32::from(MOST);
-    let blocks = floats.chunks_exact(BLOCK).zip(numbers.chunks_exact_mut(BLOCK));
-    for ((floats, numbers), (scale, sum)) in blocks.zip(scales.iter_mut().zip(sums)) {
+    let (floats, numbers) = (floats.as_chunks::<BLOCK>().0, numbers.as_chunks_mut::<BLOCK>().0);
+    for ((floats, numbers), (scale, sum)) in floats.iter().zip(numbers).zip(scales.iter_mut().zip(sums)) {
         let top = folded(floats, 0.0, |a, b| {
             let b = b.abs();
             if b > a { b } else { a }
@@ -136,9 +138,9 @@ fn rounded<const MOST: i16>(
         let by = if by.is_finite() { by } else { 0.0 };
         *scale = kept(top / most) + sane;
         for (number, float) in numbers.iter_mut().zip(floats) {
-            const ROUND: f32 = 12_582_912.0;
-            let scaled = (float * by).clamp(-most, most);
-            *number = (scaled + ROUND - ROUND) as i32 as i16;
+            // The whole number stands in the lowest bits of what was rounded; a conversion would ask whether it fits.
+            let rounded = (float * by).clamp(-most, most) + ROUND;
+            *number = rounded.to_bits().wrapping_sub(ROUND.to_bits()) as i16;
         }
         *sum = numbers.iter().map(|n| i32::from(*n)).sum::<i32>() as f32 * *scale;
     }
@@ -147,4 +149,20 @@ fn rounded<const MOST: i16>(
 /// A number in half precision. (Miri has not the instruction that is taken elsewhere.)
 pub(crate) fn half(x: f32) -> half::f16 {
     if cfg!(miri) { half::f16::from_f32_const(x) } else { half::f16::from_f32(x) }
+}
+
+/// The bits of numbers in half precision. One that is larger than the largest is taken for that: one that has no end would spoil
+/// a whole answer.
+///
+/// # Panics
+/// If there is less room than numbers, or these are more than 64.
+pub(crate) fn halves(numbers: &[f32], to: &mut [u16]) {
+    let most = f32::from(half::f16::MAX);
+    let mut within = [0.0; 64];
+    within.iter_mut().zip(numbers).for_each(|(to, x)| *to = x.clamp(-most, most));
+    let within = &within[..numbers.len()];
+    match cfg!(miri) {
+        true => to.iter_mut().zip(within).for_each(|(to, x)| *to = half(*x).to_bits()),
+        false => to[..within.len()].reinterpret_cast_mut::<half::f16>().convert_from_f32_slice(within),
+    }
 }

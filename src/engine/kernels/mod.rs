@@ -37,7 +37,7 @@ mod pool;
 mod tests;
 mod tiles;
 
-pub(crate) use lanes::half;
+pub(crate) use lanes::{half, halves};
 pub(crate) use pages::Paged;
 pub use pool::{Part, Pool};
 pub use tiles::{Block, Q4_0, Q4_1, Q4K, Q5_0, Q5_1, Q5K, Q6K, Q8_0};
