@@ -52,7 +52,7 @@ mod measure {
     /// What the foot says when both answers are there.
     const ANSWERED: &str = "r rates these answers.";
     /// So that prompts are of some 600 tokens.
-    const LONG_PROMPTS: &str = "[retrieval]\nk = 4\n";
+    const LONG_PROMPTS: &str = "[retrieval]\nk = 4\npassage_words = 140\n";
     /// At this temperature the token that ends an answer is as unlikely as any other, so answers fill the window.
     const LONG_ANSWERS: &str = "[retrieval]\nk = 1\n[sampling]\ntemperature = 5.0\nmax_tokens = 4096\n";
 
@@ -141,7 +141,8 @@ mod measure {
         let (trials, _) = lab.trials.all().expect("trials");
         let mut tokens: Vec<usize> = trials.iter().map(|trial| trial.answers[0].prompt_tokens).collect();
         tokens.sort_unstable();
-        format!("prompts of {} to {} tokens", tokens[0], tokens[tokens.len() - 1])
+        let [least, median, most] = [0, tokens.len() / 2, tokens.len() - 1].map(|at| tokens[at]);
+        format!("prompts of {median} tokens ({least} to {most})")
     }
 
     /// From a key that shows or hides highlights to the frame that says so. Only what is measured while both answers
