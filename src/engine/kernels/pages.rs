@@ -1,9 +1,9 @@
 //! Memory for what is read at every token: one stretch after the other, which the system is asked to keep in large pages.
 //!
 //! Weights are read from the first to the last for each token. In pages of 4 KiB a processor asks where the next one lies
-//! a quarter of a million times a gigabyte, and does not fetch beyond a page's end before it is needed; in pages of 2 MiB a
-//! single core reads up to twice as fast. Only memory that is as long as such a page and begins where one may becomes one, and most
-//! matrices are shorter: so those of a thread share a stretch, side by side, until it is full.
+//! a quarter of a million times a gigabyte, and does not fetch beyond a page's end before it is needed; in pages of 2 MiB it
+//! reads markedly faster. Only memory that is as long as such a page and begins where one may becomes one, and most matrices
+//! are shorter: so those of a thread share a stretch, side by side, until it is full.
 //!
 //! What nobody has written to takes no memory, and a stretch goes back to the system when the last that lay in it is dropped.
 
