@@ -203,6 +203,7 @@ impl Panel {
                 }
             };
             let (deep, mut k) = (some.len(), 0);
+            // Beside the sums of eight tiles there are no registers left for four steps at once.
             while R < 8 && k + 4 <= deep {
                 step(k);
                 step(k + 1);

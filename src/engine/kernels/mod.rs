@@ -1,4 +1,5 @@
-//! The loops that take the time, the threads that share them and the memory that they read: the room of juxta with `unsafe` in it.
+//! The loops that take the time, the threads that share them and the memory that they read: the room of juxta with `unsafe` in
+//! it.
 //!
 //! A matrix is cut into tiles of eight rows whose numbers lie interleaved, so that each lane of a vector is one row and
 //! nothing has to be summed across lanes. The sum of each output is formed in the order of the inner numbers and hangs on
@@ -11,8 +12,9 @@
 //! Safety. Everything public here is a safe function over slices that checks all lengths before a pointer is made of one.
 //! Instructions beyond the baseline are reached only through a [`Kernel`] that [`Kernel::all`] has made after asking the
 //! processor. [`Pool`] lends a closure and disjoint parts of a slice to threads for the time of one call. [`Paged`] has a
-//! stretch of memory with others, of which each has its own part. Each block of `unsafe` says which of these it rests on. Tested against scalar loops on random and extreme numbers below, and the same
-//! tests under Miri, valgrind and the address sanitiser: `tests/reference/sanitised.sh`.
+//! stretch of memory with others, of which each has its own part. Each block of `unsafe` says which of these it rests on.
+//! Tested against scalar loops on random and extreme numbers below, and the same tests under Miri, valgrind and the address
+//! sanitiser: `tests/reference/sanitised.sh`.
 //!
 //! Knows no models: rows, columns, numbers.
 #![allow(unsafe_code)]
