@@ -3,7 +3,7 @@
 //! Knows how numbers are packed and found again, and not what they mean.
 
 use crate::format::Format;
-use crate::kernels::{BLOCK, Block, Kernel, TILE, Tiles, Vectors, half};
+use crate::kernels::{ABREAST, BLOCK, Block, Kernel, TILE, Tiles, Vectors, half};
 use crate::packed::Packed;
 use crate::scratch;
 use half::{bf16, f16};
@@ -92,7 +92,7 @@ impl Matrix {
         mut numbers: impl FnMut(Range<usize>, &mut [f32]) -> Result<(), E>,
     ) -> Result<Self, E> {
         assert!(inner > 0, "rows of nothing");
-        let step = ((AT_ONCE / inner / TILE).max(1) * TILE).min(rows.max(1));
+        let step = ((AT_ONCE / inner / Packed::ROWS).max(1) * Packed::ROWS).min(rows.max(1));
         // Room that were given back between two matrices would become part of the next one's, and its end, which nobody writes
         // to, would take memory.
         scratch::with(step * inner, |room| {
@@ -179,18 +179,25 @@ impl Matrix {
     pub fn row(&self, row: usize, out: &mut [f32]) {
         assert!(row < self.rows && out.len() == self.inner, "row {row} of {}", self.rows);
         let (tile, lane) = (row / TILE, row % TILE);
-        match self.some(tile..tile + 1) {
-            Tiles::F32(t) | Tiles::Apart(t, _) => row_of(t, lane, |x| x, out),
-            Tiles::F16(t) | Tiles::HalvesApart(t, _) => row_of(t, lane, |x| f16::from_bits(x).to_f32(), out),
-            Tiles::Bf16(t) => row_of(t, lane, |x| bf16::from_bits(x).to_f32(), out),
-            Tiles::Q8_0(t) => row_of_blocks(t, lane, out),
-            Tiles::Q4_0(t) => row_of_blocks(t, lane, out),
-            Tiles::Q4_1(t) => row_of_blocks(t, lane, out),
-            Tiles::Q5_0(t) => row_of_blocks(t, lane, out),
-            Tiles::Q5_1(t) => row_of_blocks(t, lane, out),
-            Tiles::Q4K(t) => row_of_blocks(t, lane, out),
-            Tiles::Q5K(t) => row_of_blocks(t, lane, out),
-            Tiles::Q6K(t) => row_of_blocks(t, lane, out),
+        let first = tile / ABREAST * ABREAST;
+        let two = first..(first + ABREAST).min(self.tiles());
+        let (abreast, at) = (two.len(), tile - first);
+        match self.some(two) {
+            Tiles::F32(t) | Tiles::Apart(t, _) => row_of(&t[at * TILE * self.inner..], lane, |x| x, out),
+            Tiles::F16(t) | Tiles::HalvesApart(t, _) => {
+                row_of(&t[at * TILE * self.inner..], lane, |x| f16::from_bits(x).to_f32(), out);
+            }
+            Tiles::Bf16(t) => {
+                row_of(&t[at * TILE * self.inner..], lane, |x| bf16::from_bits(x).to_f32(), out);
+            }
+            Tiles::Q8_0(t) => row_of_blocks(t, (at, abreast), lane, out),
+            Tiles::Q4_0(t) => row_of_blocks(t, (at, abreast), lane, out),
+            Tiles::Q4_1(t) => row_of_blocks(t, (at, abreast), lane, out),
+            Tiles::Q5_0(t) => row_of_blocks(t, (at, abreast), lane, out),
+            Tiles::Q5_1(t) => row_of_blocks(t, (at, abreast), lane, out),
+            Tiles::Q4K(t) => row_of_blocks(t, (at, abreast), lane, out),
+            Tiles::Q5K(t) => row_of_blocks(t, (at, abreast), lane, out),
+            Tiles::Q6K(t) => row_of_blocks(t, (at, abreast), lane, out),
         }
     }
 }
@@ -201,8 +208,9 @@ fn row_of<W: Copy>(tile: &[W], lane: usize, wide: impl Fn(W) -> f32, out: &mut [
     }
 }
 
-fn row_of_blocks<B: Block>(tile: &[B], lane: usize, out: &mut [f32]) {
-    for (block, out) in tile.iter().zip(out.chunks_exact_mut(B::BLOCKS * BLOCK)) {
+fn row_of_blocks<B: Block>(tiles: &[B], (tile, abreast): (usize, usize), lane: usize, out: &mut [f32]) {
+    let of_tile = tiles[tile..].iter().step_by(abreast);
+    for (block, out) in of_tile.zip(out.chunks_exact_mut(B::BLOCKS * BLOCK)) {
         for (b, out) in out.chunks_exact_mut(BLOCK).enumerate() {
             let least = block.least(b).map_or(0.0, |least| least[lane]);
             for (group, out) in out.chunks_exact_mut(8).enumerate() {
@@ -243,8 +251,8 @@ mod tests {
 
     #[test]
     fn what_is_packed_piece_by_piece_is_what_is_packed_at_once() {
-        // Rows so long that a piece is one tile: three pieces, the last of three rows.
-        let (rows, inner) = (2 * TILE + 3, AT_ONCE / TILE / 2 + 32);
+        // Rows so long that a piece has as few as can be: three pieces, the last of three rows.
+        let (rows, inner) = (2 * Packed::ROWS + 3, AT_ONCE / Packed::ROWS / 2 + 32);
         let mut all = numbers(rows * inner);
         all[rows * inner - 1] = 0.1;
         for format in Format::MADE.map(Some).into_iter().chain([None]) {

@@ -4,7 +4,9 @@
 
 use crate::chosen;
 use crate::format::Format;
-use crate::kernels::{BLOCK, Block, Paged, Q4_0, Q4_1, Q4K, Q5_0, Q5_1, Q5K, Q6K, Q8_0, TILE, Tiles, half};
+use crate::kernels::{
+    ABREAST, BLOCK, Block, Paged, Q4_0, Q4_1, Q4K, Q5_0, Q5_1, Q5K, Q6K, Q8_0, TILE, Tiles, half, place,
+};
 use half::bf16;
 use std::ops::Range;
 
@@ -25,6 +27,9 @@ pub(crate) enum Packed {
 }
 
 impl Packed {
+    /// Rows that lie in a piece of memory of their own in every format.
+    pub(crate) const ROWS: usize = ABREAST * TILE;
+
     /// Room for so many tiles of one of [`Format::MADE`].
     ///
     /// # Panics
@@ -44,7 +49,7 @@ impl Packed {
         }
     }
 
-    /// Adds rows of numbers to what there was room for: whole tiles, but for the last.
+    /// Adds rows of numbers to what there was room for: a multiple of [`Packed::ROWS`], but for the last.
     pub(crate) fn put(&mut self, numbers: &[f32], inner: usize) {
         match self {
             Self::F32(to) => interleave(numbers, inner, |x| x, to),
@@ -92,10 +97,12 @@ impl Packed {
         }
     }
 
-    /// Some of the tiles, of rows of `inner` numbers.
+    /// Some of the tiles, of rows of `inner` numbers: of a format with blocks, those that stand beside each other together.
     pub(crate) fn some(&self, tiles: Range<usize>, inner: usize) -> Tiles<'_> {
         fn blocks<B: Block>(all: &[B], tiles: Range<usize>, inner: usize) -> &[B] {
             let of_one = inner / (B::BLOCKS * BLOCK);
+            let together = |end: usize| end.is_multiple_of(ABREAST) || end * of_one == all.len();
+            assert!(together(tiles.start) && together(tiles.end), "one tile of two: {tiles:?}");
             &all[tiles.start * of_one..tiles.end * of_one]
         }
         let floats = tiles.start * TILE * inner..tiles.end * TILE * inner;
@@ -123,12 +130,12 @@ fn read<B: Block>(bytes: &[u8], rows: usize, inner: usize) -> Option<Paged<B>> {
     if !fits || bytes.len() != rows.checked_mul(blocks)?.checked_mul(B::SIZE)? {
         return None;
     }
-    let n = rows.div_ceil(TILE) * blocks;
-    let mut packed = Paged::room(n);
-    let tiles = packed.more(n, B::EMPTY);
+    let count = rows.div_ceil(TILE);
+    let mut packed = Paged::room(count * blocks);
+    let tiles = packed.more(count * blocks, B::EMPTY);
     for (n, block) in bytes.chunks_exact(B::SIZE).enumerate() {
         let (row, b) = (n / blocks, n % blocks);
-        tiles[row / TILE * blocks + b].put(row % TILE, block);
+        tiles[place(row / TILE, b, count, blocks)].put(row % TILE, block);
     }
     Some(packed)
 }
@@ -136,13 +143,14 @@ fn read<B: Block>(bytes: &[u8], rows: usize, inner: usize) -> Option<Paged<B>> {
 /// Adds blocks made of numbers, `of` each 32.
 fn quantise<B: Block>(numbers: &[f32], inner: usize, of: impl Fn(&[f32], &mut Vec<u8>), to: &mut Paged<B>) {
     let blocks = inner / BLOCK;
-    let tiles = to.more((numbers.len() / inner).div_ceil(TILE) * blocks, B::EMPTY);
+    let count = (numbers.len() / inner).div_ceil(TILE);
+    let tiles = to.more(count * blocks, B::EMPTY);
     let mut bytes = Vec::with_capacity(B::SIZE);
     for (n, numbers) in numbers.chunks_exact(BLOCK).enumerate() {
         let (row, b) = (n / blocks, n % blocks);
         bytes.clear();
         of(numbers, &mut bytes);
-        tiles[row / TILE * blocks + b].put(row % TILE, &bytes);
+        tiles[place(row / TILE, b, count, blocks)].put(row % TILE, &bytes);
     }
 }
 

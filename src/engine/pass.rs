@@ -1,14 +1,14 @@
 //! One pass over the weights for tokens of several rows.
 
 use crate::adapter::{Delta, Deltas};
-use crate::attention::{Stretch, TOGETHER, attend};
-use crate::kernels::{BLOCK, Kernel, Part, Pool, Quants, TILE, Vectors};
+use crate::attention::{Attention, Run, TOGETHER};
+use crate::kernels::{ABREAST, BLOCK, Kernel, Part, Pool, Quants, TILE, Vectors};
 use crate::matrix::Matrix;
 use crate::network::{Layer, Linear, Network};
-use crate::row::{Keeping, Row};
+use crate::row::Row;
 use crate::scratch;
 use std::ops::Range;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError, RwLock};
 
 /// What a pass reads of one row.
 #[derive(Debug)]
@@ -19,12 +19,6 @@ pub struct Reading<'a> {
     pub tokens: &'a [u32],
     /// Behind how many of the last of them logits are wanted.
     pub answers: usize,
-}
-
-/// Tokens of one row in a pass.
-struct Run {
-    tokens: Range<usize>,
-    position: usize,
 }
 
 /// Vectors as products take them.
@@ -287,15 +281,24 @@ impl Pass<'_> {
         product
     }
 
-    /// Columns that a thread takes at a time: some pieces for each thread, so that a slow one does not hold all up, and
-    /// small enough to stay in a processor's own memory while all vectors are multiplied with them.
-    fn grain(&self, width: usize, inner: usize) -> usize {
-        let pieces = self.pool.threads() * 4;
+    /// Columns of products side by side that a thread takes at a time: some pieces for each thread, so that a slow one does not
+    /// hold all up, and small enough to stay in a processor's own memory while all vectors are multiplied with them.
+    fn grain(&self, widths: &[usize], inner: usize) -> usize {
+        let threads = self.pool.threads();
         let most = (128 * 1024 / inner.max(1)).max(4 * TILE);
-        let even = width.div_ceil(pieces).min(most);
-        // Several tiles at a time are multiplied faster, but of little work all threads should have as much.
-        let step = if self.n < TOGETHER && even < 12 * TILE { TILE } else { 4 * TILE };
-        even.next_multiple_of(step)
+        let even = widths.iter().sum::<usize>().div_ceil(4 * threads).min(most);
+        if self.n >= TOGETHER || even >= 12 * TILE {
+            // Several tiles at a time are multiplied faster.
+            return even.next_multiple_of(4 * TILE);
+        }
+        // Of little work all threads should have as much.
+        let most = even.div_ceil(ABREAST * TILE);
+        let of_one_thread = |grain: usize| {
+            let pieces = widths.iter().map(|width| width.div_ceil(grain)).sum::<usize>();
+            pieces.div_ceil(threads) * grain
+        };
+        let grains = (most.div_ceil(2)..=most).rev().map(|n| n * ABREAST * TILE);
+        grains.min_by_key(|grain| of_one_thread(*grain)).unwrap_or(ABREAST * TILE)
     }
 
     fn attention(
@@ -307,13 +310,13 @@ impl Pass<'_> {
         x: &mut [f32],
         input: &mut Input,
     ) {
-        let (shape, n, kernel) = (&self.network.shape, self.n, self.kernel);
+        let (shape, n) = (&self.network.shape, self.n);
         let (wide, _) = shape.widths();
         self.norm(x, &layer.input_norm, input.sized(n, shape.hidden));
-        input.ready(self.pool, kernel, &[&layer.queries.weight, &layer.keys.weight, &layer.values.weight]);
-        let width = layer.queries.weight.rows() + layer.keys.weight.rows() + layer.values.weight.rows();
+        let products = [&layer.queries, &layer.keys, &layer.values];
+        input.ready(self.pool, self.kernel, &products.map(|linear| &linear.weight));
+        let width = products.iter().map(|linear| linear.weight.rows()).sum();
         let group = shape.heads / shape.key_heads * shape.head;
-        let tall = if n > self.runs.len() { TOGETHER } else { 1 };
         scratch::with(n * width, |all| {
             {
                 let q = self.product(&layer.queries, input, readings, at, |d| &d.queries);
@@ -321,24 +324,21 @@ impl Pass<'_> {
                 let v = self.product(&layer.values, input, readings, at, |d| &d.values);
                 self.beside(all, width, input, &[&q, &k, &v]);
             }
-            let q_norm = layer.head_norms.as_ref().map(|(queries, _)| queries);
-            self.keep(at, layer, readings, turns, all);
-            scratch::with(n * wide, |queries| {
-                self.turned(all, 0..wide, turns, (q_norm, shape.scale), queries);
-                let stretches: Vec<Stretch> = (self.runs.iter().zip(readings.iter()))
-                    .map(|(run, reading)| Stretch {
-                        row: &*reading.row,
-                        layer: at,
-                        tokens: run.tokens.clone(),
-                        position: run.position,
-                    })
-                    .collect();
-                self.pool.parts(input.sized(n, wide), wide, (tall, group), &|part| {
-                    attend(kernel, shape, &stretches, queries, part);
-                });
+            let attention = self.over(at, layer, readings, turns, (all, width));
+            // Where each run has one token, whoever needs a head's keys is the only one.
+            let alone = self.runs.iter().all(|run| run.tokens.len() == 1);
+            if !alone {
+                self.pool.each(attention.heads.len(), &|head| attention.keep(head));
+            }
+            let tall = if alone { 1 } else { TOGETHER };
+            self.pool.parts(input.sized(n, wide), wide, (tall, group), &|part| {
+                if alone {
+                    attention.keep(part.rows().start * shape.key_heads + part.columns().start / group);
+                }
+                attention.attend(part);
             });
         });
-        input.ready(self.pool, kernel, &[&layer.output.weight]);
+        input.ready(self.pool, self.kernel, &[&layer.output.weight]);
         let output = self.product(&layer.output, input, readings, at, |d| &d.output);
         self.add(x, shape.hidden, input, &output);
     }
@@ -365,77 +365,31 @@ impl Pass<'_> {
                 let v = self.product(&layer.values, input, readings, at, |d| &d.values);
                 self.beside(all, width, input, &[&k, &v]);
             }
-            self.keep(at, layer, readings, turns, all);
+            let attention = self.over(at, layer, readings, turns, (all, width));
+            self.pool.each(attention.heads.len(), &|head| attention.keep(head));
         });
     }
 
-    /// Puts keys, turned, and values into the rows' caches; they are the last columns of `all`.
-    fn keep(&self, at: usize, layer: &Layer, readings: &mut [Reading], turns: &[(f32, f32)], all: &[f32]) {
+    /// A layer's attention over what the products gave, `[n, width]`.
+    fn over<'a>(
+        &'a self,
+        at: usize,
+        layer: &'a Layer,
+        readings: &'a mut [Reading],
+        turns: &'a [(f32, f32)],
+        (all, width): (&'a [f32], usize),
+    ) -> Attention<'a> {
         let shape = &self.network.shape;
-        let (_, keys) = shape.widths();
-        let width = all.len() / self.n;
-        let of_keys = width - 2 * keys..width - keys;
-        let norm = layer.head_norms.as_ref().map(|(_, keys)| keys);
-        scratch::with(self.n * keys, |turned| {
-            self.turned(all, of_keys, turns, (norm, 1.0), turned);
-            let mut heads: Vec<(&Run, Mutex<Keeping>)> = Vec::new();
-            for (run, reading) in self.runs.iter().zip(readings.iter_mut()) {
-                let of_row = reading.row.heads(shape, at).into_iter();
-                heads.extend(of_row.map(|head| (run, Mutex::new(head))));
-            }
-            let keep = |n: usize| {
-                let (run, head) = &heads[n];
-                // Nobody else takes it: it is here so that threads may share the list.
-                let mut head = head.lock().unwrap_or_else(PoisonError::into_inner);
-                let from = n % shape.key_heads * shape.head;
-                for (n, token) in run.tokens.clone().enumerate() {
-                    let key = &turned[token * keys + from..][..shape.head];
-                    let value = &all[(token + 1) * width - keys + from..][..shape.head];
-                    head.put(run.position + n, key, value);
-                }
-            };
-            // A single token's are put in their places sooner than a thread is told of them.
-            match self.n < TOGETHER {
-                true => (0..heads.len()).for_each(keep),
-                false => self.pool.each(heads.len(), &keep),
-            }
-        });
-    }
-
-    /// Some columns of all tokens' rows, which are heads: normed where they are, turned by their positions, and scaled.
-    fn turned(
-        &self,
-        all: &[f32],
-        columns: Range<usize>,
-        turns: &[(f32, f32)],
-        (norm, scale): (Option<&Vec<f32>>, f32),
-        out: &mut [f32],
-    ) {
-        let (wide, width, half) = (columns.len(), all.len() / self.n, self.network.shape.head / 2);
-        self.pool.parts(out, wide, (TOGETHER, wide), &|part| {
-            for token in part.rows() {
-                let heads = part.row(token);
-                heads.copy_from_slice(&all[token * width..][columns.clone()]);
-                self.turn(heads, &turns[token * half..][..half], norm, scale);
-            }
-        });
-    }
-
-    fn turn(&self, heads: &mut [f32], turns: &[(f32, f32)], norm: Option<&Vec<f32>>, scale: f32) {
-        let half = turns.len();
-        for head in heads.chunks_exact_mut(2 * half) {
-            if let Some(weight) = norm {
-                scratch::with(2 * half, |normed| {
-                    self.kernel.norm(head, weight, self.network.shape.epsilon, normed);
-                    head.copy_from_slice(normed);
-                });
-            }
-            for (i, (cosine, sine)) in turns.iter().enumerate() {
-                let (a, b) = if self.network.shape.beside { (2 * i, 2 * i + 1) } else { (i, half + i) };
-                let (x, y) = (head[a], head[b]);
-                head[a] = (x * cosine - y * sine) * scale;
-                head[b] = (y * cosine + x * sine) * scale;
-            }
+        let heads = readings.iter_mut().flat_map(|reading| reading.row.heads(shape, at));
+        Attention {
+            kernel: self.kernel,
+            shape,
+            runs: &self.runs,
+            heads: heads.map(RwLock::new).collect(),
+            all,
+            width,
+            turns,
+            norms: layer.head_norms.as_ref(),
         }
     }
 
@@ -455,7 +409,7 @@ impl Pass<'_> {
             let gate = self.product(&layer.gate, input, readings, at, |d| &d.gate);
             let up = self.product(&layer.up, input, readings, at, |d| &d.up);
             let input = &*input;
-            self.pool.columns(fed.sized(n, inner), inner, self.grain(inner, shape.hidden), &|part| {
+            self.pool.columns(fed.sized(n, inner), inner, self.grain(&[inner], shape.hidden), &|part| {
                 let columns = part.columns();
                 let all = in_tiles(&columns, n);
                 scratch::with(2 * all, |both| {
@@ -474,11 +428,11 @@ impl Pass<'_> {
 
     /// Products of the same vectors side by side, `[n, width]`, their widths together, shared out at once.
     fn beside(&self, out: &mut [f32], width: usize, input: &Input, products: &[&Product]) {
-        let grain = self.grain(width, input.inner);
+        let widths: Vec<usize> = products.iter().map(|product| product.linear.weight.rows()).collect();
+        let grain = self.grain(&widths, input.inner);
         // Pieces end where a product does, since its tiles start at its own first column.
         let (mut pieces, mut ranges, mut from) = (Vec::new(), Vec::new(), 0);
-        for product in products {
-            let own = product.linear.weight.rows();
+        for (product, own) in products.iter().zip(widths) {
             for start in (0..own).step_by(grain) {
                 let end = (start + grain).min(own);
                 pieces.push((*product, start..end));
@@ -497,7 +451,7 @@ impl Pass<'_> {
 
     /// `out += product`, `[n, width]`.
     fn add(&self, out: &mut [f32], width: usize, input: &Input, product: &Product) {
-        self.pool.columns(out, width, self.grain(width, input.inner), &|part| {
+        self.pool.columns(out, width, self.grain(&[width], input.inner), &|part| {
             scratch::with(in_tiles(&part.columns(), self.n), |a| {
                 product.some(self.kernel, input, part.columns(), a);
                 each_row(part, self.n, a, |out, a| out.iter_mut().zip(a).for_each(|(out, a)| *out += a));
@@ -514,7 +468,7 @@ impl Pass<'_> {
         let width = network.shape.vocabulary;
         let mut logits = vec![0.0; n * width];
         let input = &*input;
-        self.pool.columns(&mut logits, width, self.grain(width, hidden), &|part| {
+        self.pool.columns(&mut logits, width, self.grain(&[width], hidden), &|part| {
             let columns = part.columns();
             let tiles = columns.start / TILE..columns.end.div_ceil(TILE);
             scratch::with(in_tiles(&columns, n), |a| {

@@ -25,8 +25,8 @@ enum Kept {
     F16(Vec<u16>),
 }
 
-/// One head of a layer, to put tokens into.
-pub(crate) struct Keeping<'a> {
+/// One head of a layer: its keys and values.
+pub(crate) struct Head<'a> {
     keys: Place<'a>,
     values: Place<'a>,
     capacity: usize,
@@ -68,48 +68,27 @@ impl Row {
         [of_keys..of_keys + keys, of_values..of_values + values]
     }
 
-    /// The keys of a head of a layer, of the first positions, which are whole tiles.
-    pub(crate) fn keys(&self, shape: &Shape, layer: usize, head: usize, positions: usize) -> Tiles<'_> {
-        let [keys, _] = self.places(shape, layer, head);
-        let of = keys.start..keys.start + positions * shape.head;
-        match &self.kept {
-            Kept::F32(all) => Tiles::F32(&all[of]),
-            Kept::F16(all) => Tiles::F16(&all[of]),
-        }
-    }
-
-    /// The values of a head of a layer, of all positions.
-    pub(crate) fn values(&self, shape: &Shape, layer: usize, head: usize) -> Tiles<'_> {
-        let [_, of] = self.places(shape, layer, head);
-        match &self.kept {
-            Kept::F32(all) => Tiles::Apart(&all[of], self.capacity * TILE),
-            Kept::F16(all) => Tiles::HalvesApart(&all[of], self.capacity * TILE),
-        }
-    }
-
     /// The heads of a layer.
-    pub(crate) fn heads(&mut self, shape: &Shape, layer: usize) -> Vec<Keeping<'_>> {
-        let capacity = self.capacity;
+    pub(crate) fn heads(&mut self, shape: &Shape, layer: usize) -> Vec<Head<'_>> {
+        fn split<'a, T>(
+            layer: &'a mut [T],
+            capacity: usize,
+            [keys, values]: [usize; 2],
+            heads: usize,
+            place: fn(&'a mut [T]) -> Place<'a>,
+        ) -> Vec<Head<'a>> {
+            let (k, v) = layer.split_at_mut(heads * keys);
+            let both = k.chunks_exact_mut(keys).map(place).zip(v.chunks_exact_mut(values).map(place));
+            both.map(|(keys, values)| Head { keys, values, capacity }).collect()
+        }
+        let (capacity, heads) = (self.capacity, shape.key_heads);
         let [first, _] = self.places(shape, layer, 0);
-        let [keys, values] = widths(shape).map(|wide| capacity * wide);
-        let all = first.start..first.start + shape.key_heads * (keys + values);
-        let (of_keys, of_values) = match &mut self.kept {
-            Kept::F32(kept) => {
-                let (k, v) = kept[all].split_at_mut(shape.key_heads * keys);
-                (
-                    k.chunks_exact_mut(keys).map(Place::F32).collect::<Vec<_>>(),
-                    v.chunks_exact_mut(values).map(Place::F32).collect::<Vec<_>>(),
-                )
-            }
-            Kept::F16(kept) => {
-                let (k, v) = kept[all].split_at_mut(shape.key_heads * keys);
-                (
-                    k.chunks_exact_mut(keys).map(Place::F16).collect(),
-                    v.chunks_exact_mut(values).map(Place::F16).collect(),
-                )
-            }
-        };
-        of_keys.into_iter().zip(of_values).map(|(keys, values)| Keeping { keys, values, capacity }).collect()
+        let both = widths(shape).map(|wide| capacity * wide);
+        let all = first.start..first.start + heads * both.iter().sum::<usize>();
+        match &mut self.kept {
+            Kept::F32(kept) => split(&mut kept[all], capacity, both, heads, Place::F32),
+            Kept::F16(kept) => split(&mut kept[all], capacity, both, heads, Place::F16),
+        }
     }
 
     /// The tokens read so far.
@@ -176,13 +155,29 @@ fn copy<T: Copy>(from: &[T], to: &mut [T], pieces: &[(usize, usize, usize)]) {
     }
 }
 
-impl Keeping<'_> {
+impl Head<'_> {
     /// Writes the key and the value of one token.
     pub(crate) fn put(&mut self, position: usize, key: &[f32], value: &[f32]) {
         let from = position / TILE * TILE * key.len() + position % TILE;
         self.keys.put(key, |n| from + n * TILE);
         let of_tile = |n: usize| n / TILE * self.capacity * TILE + position * TILE + n % TILE;
         self.values.put(value, of_tile);
+    }
+
+    /// The keys of the first positions, which are whole tiles, of so many numbers each.
+    pub(crate) fn keys(&self, positions: usize, numbers: usize) -> Tiles<'_> {
+        match &self.keys {
+            Place::F32(all) => Tiles::F32(&all[..positions * numbers]),
+            Place::F16(all) => Tiles::F16(&all[..positions * numbers]),
+        }
+    }
+
+    /// The values of all positions.
+    pub(crate) fn values(&self) -> Tiles<'_> {
+        match &self.values {
+            Place::F32(all) => Tiles::Apart(all, self.capacity * TILE),
+            Place::F16(all) => Tiles::HalvesApart(all, self.capacity * TILE),
+        }
     }
 }
 
@@ -213,7 +208,7 @@ mod tests {
         let (capacity, head) = (16, 2);
         let (mut keys, mut values) = (vec![0; capacity * head], vec![0; capacity * TILE]);
         let kept = [[1.0, -0.1], [1e-3, 1e9], [f32::NEG_INFINITY, 0.3]];
-        let mut of = Keeping { keys: Place::F16(&mut keys), values: Place::F16(&mut values), capacity };
+        let mut of = Head { keys: Place::F16(&mut keys), values: Place::F16(&mut values), capacity };
         for (position, numbers) in kept.iter().enumerate() {
             of.put(position, numbers, numbers);
         }

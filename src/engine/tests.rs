@@ -317,6 +317,26 @@ fn a_row_reads_the_same_bits_alone_beside_another_in_pieces_and_on_any_threads()
 }
 
 #[test]
+fn logits_behind_two_tokens_of_one_row_are_its_own_where_nobody_looks_behind_the_others() {
+    let network = network(&shape(16, false, Format::Q8_0), Format::Q8_0, false, 11);
+    let (pool, kernel, tokens) = (Pool::new(2), Kernel::best(), tokens(5));
+    let expected =
+        [3, 4].map(|n| read(&network, kernel, &pool, &mut Row::new(&network, None, 64), &tokens[..n]));
+    let (mut first, mut second) = (Row::new(&network, None, 64), Row::new(&network, None, 64));
+    read(&network, kernel, &pool, &mut first, &tokens[..2]);
+    read(&network, kernel, &pool, &mut second, &tokens[..4]);
+    let mut readings = [
+        Reading { row: &mut first, tokens: &tokens[2..4], answers: 2 },
+        Reading { row: &mut second, tokens: &tokens[4..], answers: 0 },
+    ];
+    let logits = network.pass(&pool, kernel, &mut readings, &|| true).expect("nobody stops it");
+    assert_eq!(logits, expected);
+    let after = read(&network, kernel, &pool, &mut first, &tokens[4..]);
+    let fresh = read(&network, kernel, &pool, &mut Row::new(&network, None, 64), &tokens);
+    assert_eq!(after, fresh);
+}
+
+#[test]
 fn a_row_with_more_room_has_read_what_it_had() {
     // Keys and values as they are, and in half precision; heads that are no whole tiles.
     for format in [Format::F32, Format::Q8_0] {

@@ -7,12 +7,12 @@
 //! A scale of scales multiplies in f32, where the eleven bits of the one and the eight of the other have room: nothing is
 //! rounded before the sums are.
 
-use super::tiles::{GROUPS, Shares, WORDS};
+use super::tiles::{ABREAST, GROUPS, Shares, WORDS};
 use super::{BLOCK, Block, Q4_0, Q4_1, Q4K, Q5_0, Q5_1, Q5K, Q6K, Q8_0, TILE, Vectors};
 use std::arch::x86_64::*;
 
 /// Bytes from what is being multiplied to what is fetched meanwhile.
-const AHEAD: usize = 4096;
+pub(super) const AHEAD: usize = 4096;
 
 /// Blocks in vectors: what [`Block`] gives, to the bit.
 pub(super) trait Wide: Block {
@@ -298,98 +298,166 @@ impl Wide for Q6K {
 /// AVX2; two numbers behind the pointer.
 #[target_feature(enable = "avx2")]
 #[inline]
-unsafe fn two(numbers: *const i16) -> __m256i {
+pub(super) unsafe fn two(numbers: *const i16) -> __m256i {
     // SAFETY: the caller's promise.
     unsafe { _mm256_set1_epi32(numbers.cast::<i32>().read_unaligned()) }
 }
 
-/// The products of whole tiles.
+/// The products of quantised tiles, for processors with some features: `$plus` adds to sums of whole numbers the products of pairs
+/// of them; for each number of vectors that are multiplied at once, how many sums those of an output are added up in (each waits
+/// for the one before), and how many tiles of those that stand beside each other are multiplied at once: these take a vector's
+/// numbers from memory once, where there are registers for all their sums.
 ///
-/// # Safety
-/// AVX2, FMA and F16C; lengths as `Kernel::multiply` checks them.
-#[target_feature(enable = "avx2,fma,f16c")]
-#[allow(private_bounds)]
-pub(super) unsafe fn quants<B: Wide>(tiles: &[B], count: usize, x: &Vectors, out: &mut [f32]) {
-    let mut v = 0;
-    while v < x.n {
-        // SAFETY: vectors v to v + n are among those that were checked.
-        unsafe {
-            v += match x.n - v {
-                1 => some::<B, 1>(tiles, count, x, v, out),
-                2 => some::<B, 2>(tiles, count, x, v, out),
-                3 => some::<B, 3>(tiles, count, x, v, out),
-                4 => some::<B, 4>(tiles, count, x, v, out),
-                5 => some::<B, 5>(tiles, count, x, v, out),
-                _ => some::<B, 6>(tiles, count, x, v, out),
-            };
+/// A macro since a function with these features can be compiled into others only if they have them too.
+macro_rules! products {
+    ($features:literal, $plus:ident $(, $v:pat => ($n:literal, $sums:literal, $at_once:literal))*) => {
+        /// The products of whole tiles.
+        ///
+        /// # Safety
+        /// The features; lengths as `Kernel::multiply` checks them.
+        #[target_feature(enable = $features)]
+        #[allow(private_bounds)]
+        pub(super) unsafe fn quants<B: Wide>(tiles: &[B], count: usize, x: &Vectors, out: &mut [f32]) {
+            let mut v = 0;
+            while v < x.n {
+                // SAFETY: vectors v to v + V are among those that were checked.
+                unsafe {
+                    v += match x.n - v {
+                        $($v => some::<B, $sums, $at_once, $n>(tiles, count, x, v, out),)*
+                    };
+                }
+            }
         }
-    }
-}
 
-/// `V` vectors from `v` on.
-///
-/// # Safety
-/// As [`quants`], with `v + V ≤ x.n`.
-#[target_feature(enable = "avx2,fma,f16c")]
-#[inline]
-unsafe fn some<B: Wide, const V: usize>(
-    tiles: &[B],
-    count: usize,
-    x: &Vectors,
-    v: usize,
-    out: &mut [f32],
-) -> usize {
-    let q = x.quants.expect("quantised tiles with vectors that are not");
-    let (inner, blocks) = (x.inner, x.inner / BLOCK);
-    // SAFETY: v + i < n and b · B::BLOCKS + c < inner / 32, so every number, scale and sum read is one of vector v + i; outputs
-    // are eight numbers within row v + i of `out`, which is `[n, count · 8]`. A prefetch may point anywhere.
-    unsafe {
-        let numbers: [*const i16; V] = std::array::from_fn(|i| q.numbers.as_ptr().add((v + i) * inner));
-        let scales: [*const f32; V] = std::array::from_fn(|i| q.scales.as_ptr().add((v + i) * blocks));
-        let of_blocks: [*const f32; V] = std::array::from_fn(|i| q.sums.as_ptr().add((v + i) * blocks));
-        for (tile, tiles) in tiles.chunks_exact(blocks / B::BLOCKS).enumerate() {
-            let mut sums = [_mm256_setzero_ps(); V];
-            for (b, block) in tiles.iter().enumerate() {
-                for c in 0..B::BLOCKS {
-                    if V <= 2 {
-                        // One or two vectors leave the processor waiting for memory.
-                        let of_one = size_of::<B>() / B::BLOCKS;
-                        let ahead = std::ptr::from_ref(block).cast::<i8>().wrapping_add(AHEAD + c * of_one);
-                        for line in 0..of_one.div_ceil(64) {
-                            _mm_prefetch::<_MM_HINT_T0>(ahead.wrapping_add(64 * line));
-                        }
-                    }
-                    let at = b * B::BLOCKS + c;
-                    let groups = GROUPS / B::SCALES;
-                    for half in 0..B::SCALES {
-                        let mut whole = [_mm256_setzero_si256(); V];
-                        for group in half * groups..(half + 1) * groups {
-                            let pairs = block.pairs(c, group);
-                            for k in 0..4 {
-                                for i in 0..V {
-                                    let x = two(numbers[i].add(at * BLOCK + group * 8 + 2 * k));
-                                    whole[i] = _mm256_add_epi32(whole[i], _mm256_madd_epi16(pairs[k], x));
-                                }
-                            }
-                        }
-                        let rows = block.wide_scales(c, half);
-                        for i in 0..V {
-                            let scale = _mm256_mul_ps(rows, _mm256_broadcast_ss(&*scales[i].add(at)));
-                            sums[i] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(whole[i]), scale, sums[i]);
-                        }
-                    }
-                    if let Some(least) = block.wide_least(c) {
-                        for i in 0..V {
-                            let sum = _mm256_broadcast_ss(&*of_blocks[i].add(at));
-                            sums[i] = _mm256_fmadd_ps(least, sum, sums[i]);
-                        }
+        /// `V` vectors from `v` on.
+        ///
+        /// # Safety
+        /// As [`quants`], with `v + V ≤ x.n`.
+        #[target_feature(enable = $features)]
+        #[inline]
+        unsafe fn some<B: Wide, const SUMS: usize, const AT_ONCE: usize, const V: usize>(
+            tiles: &[B],
+            count: usize,
+            x: &Vectors,
+            v: usize,
+            out: &mut [f32],
+        ) -> usize {
+            let of_one = x.inner / BLOCK / B::BLOCKS;
+            for tile in (0..count).step_by(ABREAST) {
+                let here = &tiles[tile * of_one..];
+                // SAFETY: so many tiles are there from `tile` on, and their blocks take turns.
+                unsafe {
+                    match count - tile {
+                        1 => abreast::<B, SUMS, 1, 1, V>(here, (tile, count), x, v, out),
+                        _ => abreast::<B, SUMS, AT_ONCE, ABREAST, V>(here, (tile, count), x, v, out),
                     }
                 }
             }
-            for i in 0..V {
-                _mm256_storeu_ps(out.as_mut_ptr().add((v + i) * count * TILE + tile * TILE), sums[i]);
+            V
+        }
+
+        /// `R` tiles side by side, whose blocks take turns; the first is number `tile` of `count`.
+        ///
+        /// # Safety
+        /// As [`some`], with `tile + R ≤ count`, and all of their blocks in `tiles`.
+        #[target_feature(enable = $features)]
+        #[inline]
+        unsafe fn abreast<B: Wide, const SUMS: usize, const AT_ONCE: usize, const R: usize, const V: usize>(
+            tiles: &[B],
+            (tile, count): (usize, usize),
+            x: &Vectors,
+            v: usize,
+            out: &mut [f32],
+        ) {
+            let q = x.quants.expect("quantised tiles with vectors that are not");
+            let (inner, blocks) = (x.inner, x.inner / BLOCK);
+            // SAFETY: v + i < n and b · B::BLOCKS + c < inner / 32, so every number, scale and sum read is one of vector v + i;
+            // there are inner / 32 / B::BLOCKS blocks of each tile, every `R`; outputs are eight numbers of a tile within
+            // row v + i of `out`, which is `[n, count · 8]`. A prefetch may point anywhere.
+            unsafe {
+                let numbers: [*const i16; V] = std::array::from_fn(|i| q.numbers.as_ptr().add((v + i) * inner));
+                let scales: [*const f32; V] = std::array::from_fn(|i| q.scales.as_ptr().add((v + i) * blocks));
+                let of_blocks: [*const f32; V] = std::array::from_fn(|i| q.sums.as_ptr().add((v + i) * blocks));
+                let mut sums = [[_mm256_setzero_ps(); V]; R];
+                for b in 0..blocks / B::BLOCKS {
+                    let block: [&B; R] = std::array::from_fn(|r| &*tiles.as_ptr().add(b * R + r));
+                    for c in 0..B::BLOCKS {
+                        if V <= 2 {
+                            // One or two vectors leave the processor waiting for memory.
+                            let size = R * size_of::<B>() / B::BLOCKS;
+                            let ahead = std::ptr::from_ref(block[0]).cast::<i8>().wrapping_add(AHEAD + c * size);
+                            for line in 0..size.div_ceil(64) {
+                                _mm_prefetch::<_MM_HINT_T0>(ahead.wrapping_add(64 * line));
+                            }
+                        }
+                        let at = b * B::BLOCKS + c;
+                        let groups = GROUPS / B::SCALES;
+                        for half in 0..B::SCALES {
+                            for first in (0..R).step_by(AT_ONCE) {
+                                let mut whole = [[[_mm256_setzero_si256(); SUMS]; V]; AT_ONCE];
+                                for group in half * groups..(half + 1) * groups {
+                                    let mut pairs = [[_mm256_setzero_si256(); 4]; AT_ONCE];
+                                    for r in 0..AT_ONCE {
+                                        pairs[r] = block[first + r].pairs(c, group);
+                                    }
+                                    for k in 0..4 {
+                                        for i in 0..V {
+                                            let x = two(numbers[i].add(at * BLOCK + group * 8 + 2 * k));
+                                            for r in 0..AT_ONCE {
+                                                let sum = &mut whole[r][i][k % SUMS];
+                                                *sum = $plus(*sum, pairs[r][k], x);
+                                            }
+                                        }
+                                    }
+                                }
+                                for r in 0..AT_ONCE {
+                                    let rows = block[first + r].wide_scales(c, half);
+                                    for i in 0..V {
+                                        for n in 1..SUMS {
+                                            whole[r][i][0] = _mm256_add_epi32(whole[r][i][0], whole[r][i][n]);
+                                        }
+                                        let scale = _mm256_mul_ps(rows, _mm256_broadcast_ss(&*scales[i].add(at)));
+                                        let sum = &mut sums[first + r][i];
+                                        *sum = _mm256_fmadd_ps(_mm256_cvtepi32_ps(whole[r][i][0]), scale, *sum);
+                                    }
+                                }
+                            }
+                        }
+                        for r in 0..R {
+                            if let Some(least) = block[r].wide_least(c) {
+                                for i in 0..V {
+                                    let sum = _mm256_broadcast_ss(&*of_blocks[i].add(at));
+                                    sums[r][i] = _mm256_fmadd_ps(least, sum, sums[r][i]);
+                                }
+                            }
+                        }
+                    }
+                }
+                for r in 0..R {
+                    for i in 0..V {
+                        let out = out.as_mut_ptr().add((v + i) * count * TILE + (tile + r) * TILE);
+                        _mm256_storeu_ps(out, sums[r][i]);
+                    }
+                }
             }
         }
-    }
-    V
+    };
 }
+pub(super) use products;
+
+/// Of each pair of words the two products, added to a sum.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn plus_products(sums: __m256i, a: __m256i, b: __m256i) -> __m256i {
+    _mm256_add_epi32(sums, _mm256_madd_epi16(a, b))
+}
+
+products!(
+    "avx2,fma,f16c", plus_products,
+    1 => (1, 1, 2),
+    2 => (2, 1, 1),
+    3 => (3, 1, 1),
+    4 => (4, 1, 1),
+    5 => (5, 1, 1),
+    _ => (6, 1, 1)
+);

@@ -1,16 +1,16 @@
 //! Products for processors with AVX-512 and VNNI.
 //! Those of quantised tiles have a room of their own, `avx512_quants`.
 //!
-//! Two tiles are multiplied at a time, one in each half of a vector. Few vectors wait for memory in any case, and it gives one
-//! stretch faster than two at once: those are `avx2`'s. Floats are multiplied from a copy in which the numbers of several tiles
-//! lie beside each other. Each output is summed in the order of its inner numbers, as there, and has the same bits.
+//! Floats are multiplied from a copy in which the numbers of several tiles lie beside each other, two tiles at a time, one in each
+//! half of a vector. Few vectors wait for memory in any case: those are `avx2`'s. Each output is summed in the order of its inner
+//! numbers, as there, and has the same bits.
 
 use super::avx2::{self, BF16, F16, F32, eight};
 use super::avx512_quants::quants;
 use super::{TILE, Tiles, Vectors};
 use std::arch::x86_64::*;
 
-/// Vectors from which on these are faster than `avx2`'s. (Miri, for which all are slow, is given fewer.)
+/// Vectors from which on products of floats are faster than `avx2`'s. (Miri, for which all are slow, is given fewer.)
 const MANY: usize = if cfg!(miri) { 3 } else { 16 };
 /// Tiles that are copied at once.
 const TILES: usize = 4;
@@ -18,14 +18,13 @@ const TILES: usize = 4;
 const DEEP: usize = 128;
 
 /// # Safety
-/// AVX2, FMA, F16C and AVX-512 with F, BW, DQ and VNNI; lengths as `Kernel::multiply` checks them.
-#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vnni")]
+/// AVX2, FMA, F16C and AVX-512 with F, BW, DQ, VL and VNNI; lengths as `Kernel::multiply` checks them.
+#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
 pub(super) unsafe fn multiply(tiles: Tiles, count: usize, x: &Vectors, out: &mut [f32]) {
     let beside = x.inner * TILE;
     // SAFETY: the caller's promises are handed on; kinds and pointers' types belong together.
     unsafe {
         match tiles {
-            few if x.n < MANY => avx2::multiply(few, count, x, out),
             Tiles::Q8_0(t) => quants(t, count, x, out),
             Tiles::Q4_0(t) => quants(t, count, x, out),
             Tiles::Q4_1(t) => quants(t, count, x, out),
@@ -34,6 +33,7 @@ pub(super) unsafe fn multiply(tiles: Tiles, count: usize, x: &Vectors, out: &mut
             Tiles::Q4K(t) => quants(t, count, x, out),
             Tiles::Q5K(t) => quants(t, count, x, out),
             Tiles::Q6K(t) => quants(t, count, x, out),
+            few if x.n < MANY => avx2::multiply(few, count, x, out),
             Tiles::F32(t) => floats::<F32>(t.as_ptr().cast(), (count, beside), x, out),
             Tiles::Apart(t, stride) => floats::<F32>(t.as_ptr().cast(), (count, stride), x, out),
             Tiles::F16(t) => floats::<F16>(t.as_ptr().cast(), (count, beside), x, out),

@@ -127,16 +127,13 @@ fn rounded<const MOST: i16>(
     let most = f32::from(MOST);
     let (floats, numbers) = (floats.as_chunks::<BLOCK>().0, numbers.as_chunks_mut::<BLOCK>().0);
     for ((floats, numbers), (scale, sum)) in floats.iter().zip(numbers).zip(scales.iter_mut().zip(sums)) {
-        let top = folded(floats, 0.0, |a, b| {
-            let b = b.abs();
-            if b > a { b } else { a }
-        });
-        // A sum that starts from nought times each number is nought, or none.
-        let sane = folded(floats, 0.0, |a, b| a + b * 0.0);
+        // Magnitudes are in the order of their bits, and what has no end, or is no number, is beyond all others.
+        let top = floats.iter().fold(0, |top, x| x.abs().to_bits().max(top));
+        let top = f32::from_bits(top);
         let by = if top > 0.0 { most / top } else { 0.0 };
         // Of numbers so small that the quotient has no end, nothing is left.
         let by = if by.is_finite() { by } else { 0.0 };
-        *scale = kept(top / most) + sane;
+        *scale = kept(top / most);
         for (number, float) in numbers.iter_mut().zip(floats) {
             // The whole number stands in the lowest bits of what was rounded; a conversion would ask whether it fits.
             let rounded = (float * by).clamp(-most, most) + ROUND;

@@ -42,7 +42,7 @@ mod tiles;
 pub(crate) use lanes::{half, halves};
 pub(crate) use pages::Paged;
 pub use pool::{Part, Pool};
-pub use tiles::{Block, Q4_0, Q4_1, Q4K, Q5_0, Q5_1, Q5K, Q6K, Q8_0};
+pub use tiles::{ABREAST, Block, Q4_0, Q4_1, Q4K, Q5_0, Q5_1, Q5K, Q6K, Q8_0, place};
 
 /// Rows of one tile.
 pub const TILE: usize = 8;
@@ -62,21 +62,21 @@ pub enum Tiles<'a> {
     HalvesApart(&'a [u16], usize),
     /// The upper halves of f32.
     Bf16(&'a [u16]),
-    /// Blocks of a tile one after the other.
+    /// Blocks, in the places that [`place`] has for them.
     Q8_0(&'a [Q8_0]),
-    /// Blocks of a tile one after the other.
+    /// Blocks, in the places that [`place`] has for them.
     Q4_0(&'a [Q4_0]),
-    /// Blocks of a tile one after the other.
+    /// Blocks, in the places that [`place`] has for them.
     Q4_1(&'a [Q4_1]),
-    /// Blocks of a tile one after the other.
+    /// Blocks, in the places that [`place`] has for them.
     Q5_0(&'a [Q5_0]),
-    /// Blocks of a tile one after the other.
+    /// Blocks, in the places that [`place`] has for them.
     Q5_1(&'a [Q5_1]),
-    /// Blocks of a tile one after the other.
+    /// Blocks, in the places that [`place`] has for them.
     Q4K(&'a [Q4K]),
-    /// Blocks of a tile one after the other.
+    /// Blocks, in the places that [`place`] has for them.
     Q5K(&'a [Q5K]),
-    /// Blocks of a tile one after the other.
+    /// Blocks, in the places that [`place`] has for them.
     Q6K(&'a [Q6K]),
 }
 
@@ -205,6 +205,7 @@ impl Kernel {
             if is_x86_feature_detected!("avx512f")
                 && is_x86_feature_detected!("avx512bw")
                 && is_x86_feature_detected!("avx512dq")
+                && is_x86_feature_detected!("avx512vl")
                 && is_x86_feature_detected!("avx512vnni")
             {
                 ways.push(Way::Avx512);

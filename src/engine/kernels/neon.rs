@@ -3,7 +3,7 @@
 //! Blocks are unpacked by [`Block`]'s own loops, which the compiler turns into vectors. Their whole numbers are multiplied with
 //! vectors in 16 bits and added in 32 (`smlal`), even and odd ones apart until a block's end.
 
-use super::tiles::GROUPS;
+use super::tiles::{GROUPS, one_by_one};
 use super::{BLOCK, Block, TILE, Tiles, Vectors};
 use std::arch::aarch64::*;
 
@@ -175,9 +175,9 @@ unsafe fn some_quants<B: Block, const V: usize>(
     // `[n, count · 8]`.
     unsafe {
         let numbers: [*const i16; V] = std::array::from_fn(|i| q.numbers.as_ptr().add((v + i) * inner));
-        for (tile, tiles) in tiles.chunks_exact(blocks / B::BLOCKS).enumerate() {
+        for (tile, of_tile) in one_by_one(tiles, blocks / B::BLOCKS).enumerate() {
             let mut sums = [[vdupq_n_f32(0.0); 2]; V];
-            for (b, block) in tiles.iter().enumerate() {
+            for (b, block) in of_tile.enumerate() {
                 for c in 0..B::BLOCKS {
                     let at = b * B::BLOCKS + c;
                     let groups = GROUPS / B::SCALES;

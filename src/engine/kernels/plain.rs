@@ -1,6 +1,6 @@
 //! Products in plain Rust: what runs where there is no AVX2, and what the other ways are held against.
 
-use super::tiles::GROUPS;
+use super::tiles::{GROUPS, one_by_one};
 use super::{BLOCK, Block, Quants, TILE, Tiles, Vectors};
 use half::{bf16, f16};
 
@@ -51,11 +51,12 @@ fn blocks<B: Block>(tiles: &[B], count: usize, x: &Vectors, out: &mut [f32]) {
     for (v, out) in out.chunks_exact_mut((count * TILE).max(1)).enumerate() {
         let numbers = &q.numbers[v * x.inner..][..x.inner];
         let (scales, sums) = (&q.scales[v * blocks..][..blocks], &q.sums[v * blocks..][..blocks]);
-        for (tile, out) in tiles.chunks_exact(blocks / B::BLOCKS).zip(out.chunks_exact_mut(TILE)) {
+        for (tile, out) in one_by_one(tiles, blocks / B::BLOCKS).zip(out.chunks_exact_mut(TILE)) {
             let mut rows = [0.0f32; TILE];
-            for b in 0..blocks {
-                let of = (&numbers[b * BLOCK..][..BLOCK], scales[b], sums[b]);
-                add(&tile[b / B::BLOCKS], b % B::BLOCKS, of, &mut rows);
+            let of_tile = tile.flat_map(|block| (0..B::BLOCKS).map(move |b| (block, b)));
+            for (at, (block, b)) in of_tile.enumerate() {
+                let of = (&numbers[at * BLOCK..][..BLOCK], scales[at], sums[at]);
+                add(block, b, of, &mut rows);
             }
             out.copy_from_slice(&rows);
         }

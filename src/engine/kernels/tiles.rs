@@ -22,6 +22,24 @@ pub(super) type Group = [[i16; WORDS]; 4];
 /// Four bits of 32 numbers of eight rows, group by group: pair k in bits 4 k and on.
 type Nibbles = [[u16; WORDS]; GROUPS];
 
+/// Quantised tiles stand in twos whose blocks take turns in memory: two rows of eight share what they take of a vector, and are
+/// still read as one stretch, which memory gives faster than two at once. The last of an odd number stands alone.
+pub const ABREAST: usize = 2;
+
+/// Where block `b` of a tile lies, of so many tiles of `of_one` blocks.
+pub fn place(tile: usize, b: usize, tiles: usize, of_one: usize) -> usize {
+    let first = tile / ABREAST * ABREAST;
+    first * of_one + b * ABREAST.min(tiles - first) + tile - first
+}
+
+/// Tiles of `of_one` blocks, one after the other: the blocks of each.
+pub(super) fn one_by_one<B>(tiles: &[B], of_one: usize) -> impl Iterator<Item = impl Iterator<Item = &B>> {
+    tiles.chunks(ABREAST * of_one).flat_map(move |two| {
+        let abreast = two.len() / of_one;
+        (0..abreast).map(move |tile| two[tile..].iter().step_by(abreast))
+    })
+}
+
 /// Blocks of one format, of the eight rows of a tile.
 ///
 /// A number is `scale × whole + least`; one scale and one least number for every 32 numbers of a row, or a scale for 16.
