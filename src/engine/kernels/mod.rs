@@ -2,9 +2,10 @@
 //! it.
 //!
 //! A matrix is cut into tiles of eight rows whose numbers lie interleaved, so that each lane of a vector is one row and
-//! nothing has to be summed across lanes. The sum of each output is formed in the order of the inner numbers and hangs on
-//! nothing else: an output is the same, bit for bit, whatever else is computed beside it, on however many threads. That is
-//! what lets two answers be read from one pass over the weights without either changing.
+//! nothing has to be summed across lanes; the blocks of two tiles take turns where weights are quantised. The sum of each output
+//! is formed in the order of the inner numbers and hangs on nothing else: an output is the same, bit for bit, whatever else is
+//! computed beside it, on however many threads. That is what lets two answers be read from one pass over the weights without
+//! either changing.
 //!
 //! Four ways, chosen at run time: AVX-512 with VNNI, AVX2 with FMA and F16C, NEON on ARM, and plain Rust.
 //! The first two give the same bits; plain Rust differs in the last of them (FMA rounds once).
